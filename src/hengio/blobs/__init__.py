@@ -1,0 +1,1 @@
+"""The object store: a local folder, S3/MinIO or memory, behind one small protocol."""

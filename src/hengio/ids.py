@@ -1,0 +1,35 @@
+"""Identifiers: UUID version 7 (RFC 9562), so that ids sort by the time they were made."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from uuid import UUID
+
+_SAFE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 in its canonical text form (36 characters)."""
+    millis = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = (millis & (1 << 48) - 1) << 80 | noise
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is a UUID in any of its usual spellings."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name a step, a variable or an entry: a letter, then letters, digits, `_` or `-`."""
+    return _SAFE_NAME.match(text) is not None

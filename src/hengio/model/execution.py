@@ -1,0 +1,108 @@
+"""One run of a job: its states, and the only ways from one to another."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct
+
+from hengio.clock import Micros
+from hengio.codec import Raw
+from hengio.model.outcome import Failure
+
+TriggerSource = Literal["schedule", "manual", "webhook", "rerun"]
+
+
+class ExecutionState(StrEnum):
+    """Where an execution is (H5)."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    DEAD_LETTER = "dead_letter"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+S = ExecutionState
+TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
+    S.PENDING: frozenset({S.RUNNING, S.CANCELLED, S.TIMEOUT}),
+    S.RUNNING: frozenset(
+        {S.PENDING, S.RUNNING, S.SUCCESS, S.FAILED, S.TIMEOUT, S.DEAD_LETTER, S.CANCELLING, S.CANCELLED}
+    ),
+    S.CANCELLING: frozenset({S.CANCELLED, S.RUNNING}),
+    S.SUCCESS: frozenset(),
+    S.FAILED: frozenset(),
+    S.TIMEOUT: frozenset(),
+    S.DEAD_LETTER: frozenset({S.CANCELLED}),
+    S.CANCELLED: frozenset(),
+}
+FINAL = frozenset({S.SUCCESS, S.FAILED, S.TIMEOUT, S.DEAD_LETTER, S.CANCELLED})
+
+
+class Execution(Struct, frozen=True, kw_only=True):
+    """An execution as it is stored.
+
+    `claim` is the fencing token: it grows with every claim, and a write that carries an older one is dropped.
+    `crashes` counts claims that were lost. `dispatch_number` grows with every deliberate publish.
+    """
+
+    id: str
+    job_id: str
+    job_version: int
+    state: ExecutionState
+    trigger: TriggerSource
+    input: Raw
+    root_id: str
+    created_at: Micros
+    due_at: Micros
+    claim: int = 0
+    crashes: int = 0
+    dispatch_number: int = 1
+    worker: str | None = None
+    nominal_time: Micros | None = None
+    started_at: Micros | None = None
+    finished_at: Micros | None = None
+    failure: Failure | None = None
+
+
+class StepStatus(StrEnum):
+    """How one attempt of a step ended, or that it did not run."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class StepRun(Struct, frozen=True, kw_only=True):
+    """One attempt of a step, as the journal keeps it: keyed by (execution, step, visit, attempt).
+
+    `branch` is the path of the fan-out it ran in (`""` outside one, `2` or `2.0` inside). `output` is inline JSON, or
+    `output_digest` names it in the object store. `detail` holds what the step type measured (fuel, memory, log lines).
+    """
+
+    execution_id: str
+    claim: int
+    sequence: int
+    step_id: str
+    visit: int
+    attempt: int
+    branch: str = ""
+    status: StepStatus
+    kind: str = ""
+    started_at: Micros
+    completed_at: Micros
+    output: Raw | None = None
+    output_digest: str | None = None
+    output_size: int = 0
+    failure: Failure | None = None
+    routing: tuple[str, ...] | None = None
+    then: str | None = None
+    context: Raw | None = None
+    retryable: bool = False
+    detail: Raw | None = None

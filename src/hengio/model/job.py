@@ -1,0 +1,66 @@
+"""A job: its steps, how it may be triggered, and the limits on the whole of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from hengio.model.step import Step
+
+
+class RateLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At most `max_requests` in any `window_seconds`."""
+
+    max_requests: int
+    window_seconds: int
+
+
+class Webhook(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The webhook trigger of a job (H2)."""
+
+    enabled: bool = False
+    secret_key: str | None = None
+    rate_limit: RateLimit | None = None
+    url: str | None = None
+
+
+class Triggers(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What may start the job (H2)."""
+
+    scheduled: bool = True
+    manual: bool = True
+    webhook: Webhook = field(default_factory=Webhook)
+
+
+class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
+    """A job definition in canonical form (H3). `notes` is the author's own and never read.
+
+    `timeout_seconds` counts time at work, `deadline_seconds` everything; `max_parallel` bounds the branches of a
+    fan-out that run at once.
+    """
+
+    name: str
+    description: str = ""
+    enabled: bool = True
+    schedule: dict[str, Any] | None = None
+    triggers: Triggers = field(default_factory=Triggers)
+    timeout_seconds: float | None = None
+    deadline_seconds: float | None = None
+    max_retries: int = 3
+    max_crashes: int = 3
+    max_parallel: int = 8
+    allow_concurrent: bool = False
+    overlap: Literal["skip", "queue", "allow", "cancel_running"] | None = None
+    steps: tuple[Step, ...]
+    notes: dict[str, Any] | None = None
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """Step id → its place in definition order, from 0."""
+        return {step.id: place for place, step in enumerate(self.steps)}
+
+    def step(self, step_id: str) -> Step:
+        """The step of that id; `KeyError` if the job has none."""
+        return self.steps[self.order[step_id]]

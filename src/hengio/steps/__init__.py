@@ -1,0 +1,1 @@
+"""What one step does: a file a step type, all under one protocol."""

@@ -1,0 +1,51 @@
+"""The contract of a step type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hengio.codec import Raw
+from hengio.definition.context import Context
+from hengio.model.execution import Execution
+from hengio.model.job import Job
+from hengio.model.outcome import Failure, LogLine
+from hengio.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRequest:
+    """One attempt of one step. `context` is the branch's own view; `timeout_seconds` is what is left of every limit."""
+
+    execution: Execution
+    job: Job
+    step: Step
+    visit: int
+    attempt: int
+    context: Context
+    timeout_seconds: float | None
+    on_log: Callable[[LogLine], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """How the attempt ended. `failure` None is success. `kind` is the outcome's word (`succeeded`, `out_of_fuel`, …).
+
+    `context` holds variables to merge, in order; `detail` is what the type measured, kept with the step run.
+    """
+
+    kind: str = "succeeded"
+    output: Raw | None = None
+    failure: Failure | None = None
+    retryable: bool = False
+    routing: tuple[str, ...] | None = None
+    then: str | None = None
+    context: tuple[dict[str, Any], ...] = ()
+    detail: dict[str, Any] | None = None
+
+
+class StepType(Protocol):
+    """Runs the steps of one type. Raises nothing for a step that fails: that is a result. Cancelling ends it promptly."""
+
+    async def run(self, request: StepRequest) -> StepResult: ...
