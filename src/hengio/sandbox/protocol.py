@@ -20,7 +20,7 @@ class ContextView(Protocol):
         ...
 
     def set(self, key: str, value: Any) -> str | None:
-        """Set `variables.<key>` for this step's own later reads. A text says why not (read-only variable); None is done."""
+        """Set `variables.<key>` for this step's own later reads. None: done; a text: why not (read-only variable)."""
         ...
 
 
@@ -44,9 +44,12 @@ class Call:
 
 
 class Sandbox(Protocol):
-    """Runs guests. Promises: a call returns within its limits whatever the guest does, no two calls share any state,
-    and no failure of a guest is raised (it is the outcome's kind). Does not promise: that a cancelled call had no effect
-    outside before it ended."""
+    """Runs guests.
+
+    Promises: a call returns within its limits whatever the guest does, no two calls share any state, and no failure of
+    a guest is raised (it is the outcome's kind). Does not promise: that a cancelled call had no effect outside before
+    it ended.
+    """
 
     def inspect(self, binary: bytes) -> ModuleFacts:
         """Parse and validate a binary; raises `Refused` naming what is missing or not offered (ABI: Kinds)."""

@@ -46,6 +46,6 @@ class StepResult:
 
 
 class StepType(Protocol):
-    """Runs the steps of one type. Raises nothing for a step that fails: that is a result. Cancelling ends it promptly."""
+    """Runs the steps of one type. A step that fails is a result, never an exception; cancelling ends it promptly."""
 
     async def run(self, request: StepRequest) -> StepResult: ...

@@ -1,0 +1,100 @@
+"""What each step type's `config` may hold. One description serves validation at creation and reading at execution.
+
+Any field may be a template at creation; types are then checked after it is resolved, when the step runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from hengio.model.step import StepType
+
+
+class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A call of a module (R1.5). `input`, when given, is all the module sees of the earlier steps."""
+
+    module_id: str
+    function_name: str = "run"
+    fuel_limit: int | None = None
+    timeout_seconds: float | None = None
+    memory_limit_mb: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    input: Any | UnsetType = UNSET
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    output_mode: Literal["auto", "data"] = "auto"
+
+
+class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A statement on a named connection (H4). `parameters` are positional (list) or named (object).
+
+    `batch` is a list of parameter sets: the statement runs once for each, all in one transaction.
+    """
+
+    connection: str
+    query: str
+    parameters: list[Any] | dict[str, Any] | None = None
+    batch: list[Any] | None = None
+    read_only: bool = False
+    max_rows: int = 10_000
+    timeout_seconds: float | None = None
+
+
+class CsvFormat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="csv"):
+    """CSV: one character between fields, the text encoding, and whether the first row names the columns."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    has_header: bool = True
+
+
+class XlsxFormat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="xlsx"):
+    """XLSX: `sheet` by name or index from 0, `all` for every sheet; `header_row` counts from 1."""
+
+    sheet: str | int = 0
+    all: bool = False
+    header_row: int = 1
+
+
+class SheetConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One sheet of a workbook that is written: its rows, and which columns in which order (all, if not given)."""
+
+    name: str
+    data_source: list[Any]
+    columns: tuple[str, ...] | None = None
+
+
+class Transformations(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is done to rows, in this order: rename columns, convert types, keep what matches `filter`."""
+
+    column_mapping: dict[str, str] = field(default_factory=dict)
+    type_conversion: dict[str, Literal["string", "integer", "number", "boolean", "date", "datetime"]] = field(
+        default_factory=dict
+    )
+    filter: str | None = None
+
+
+class FileConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Read or write a file of the object store (H4).
+
+    Reading: `path` is a key of the files area. Writing: `path` is a file name, stored under the execution's own prefix;
+    rows come from `data_source`, or from `sheets` for a workbook of several.
+    """
+
+    operation: Literal["read", "write"]
+    path: str
+    format: Literal["csv", "xlsx"] | CsvFormat | XlsxFormat
+    data_source: list[Any] | None = None
+    columns: tuple[str, ...] | None = None
+    sheets: tuple[SheetConfig, ...] | None = None
+    transformations: Transformations = field(default_factory=Transformations)
+    max_rows: int = 1_000_000
+
+
+CONFIGS: dict[StepType, type[Struct]] = {
+    "wasm": WasmConfig,
+    "database": DatabaseConfig,
+    "file_processing": FileConfig,
+}
