@@ -1,4 +1,4 @@
-"""How a guest call ended (`guest-abi`: Output, Limits and how they end). A failing guest is a value, not an exception."""
+"""How a guest call ended (ABI: Output, Limits and how they end). A failing guest is a value, not an exception."""
 
 from __future__ import annotations
 

@@ -24,6 +24,6 @@ class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class FanOut(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What happens to the branches of a router: `cancel` stops the siblings of a failed one, `wait` lets them finish."""
+    """What a failed branch of a router does to its siblings: `cancel` stops them, `wait` lets them finish."""
 
     on_failure: Literal["cancel", "wait"] = "cancel"
