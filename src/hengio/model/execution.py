@@ -47,7 +47,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     """An execution as it is stored.
 
     `claim` is the fencing token: it grows with every claim, and a write that carries an older one is dropped.
-    `crashes` counts claims that were lost. `dispatch_number` grows with every deliberate publish.
+    `exclusive` means that no other execution of the job may run beside it. `crashes` counts claims that were lost.
+    `dispatch_number` grows with every deliberate publish.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     claim: int = 0
     crashes: int = 0
     dispatch_number: int = 1
+    exclusive: bool = False
     worker: str | None = None
     nominal_time: Micros | None = None
     started_at: Micros | None = None

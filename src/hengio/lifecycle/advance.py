@@ -1,0 +1,318 @@
+"""What follows this step: the next, several, a retry, the end? Pure: no I/O, no clock, the same answer on every replay.
+
+A `Walk` is fed step runs, live ones and, after a crash, those of the journal in the order they were committed, and says
+what to run now. Branch positions are therefore as durable as the step results themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from hengio import codec
+from hengio.clock import Micros, to_iso
+from hengio.codec import Raw
+from hengio.definition.context import Context, StepEntry
+from hengio.lifecycle.branch import Branch, Fork, Stand
+from hengio.lifecycle.retries import may_retry, retries_left, retry_at
+from hengio.lifecycle.routing import End, Go, Route, Split, decided, successor
+from hengio.model.execution import ExecutionState, StepRun, StepStatus
+from hengio.model.job import Job
+from hengio.model.outcome import Failure
+from hengio.model.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A step run that may begin at `due_at` (0: now), seeing `context`."""
+
+    step: Step
+    visit: int
+    attempt: int
+    branch: str
+    due_at: Micros
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A step that will not run because it was routed past (ABI: Routing)."""
+
+    step_id: str
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The execution is over."""
+
+    state: ExecutionState
+    failure: Failure | None = None
+
+
+class Walk:
+    """One execution's way through its job. `record` what happened, then ask `ready()` or `ended`."""
+
+    def __init__(self, job: Job, context: Context) -> None:
+        self.job = job
+        self.root = Branch(path="", context=context, at=job.steps[0].id)
+        self.ended: Ended | None = None
+        self.stopped: list[str] = []
+        self._branches: dict[str, Branch] = {"": self.root}
+        self._visits: Counter[str] = Counter()
+        self._skipped: list[Skipped] = []
+
+    # -- what may run -------------------------------------------------------------------------------------------------
+
+    def ready(self) -> list[Ready]:
+        """Step runs to begin, at most `max_parallel` at once; each is given out once, until its end is recorded."""
+        if self.over():
+            return []
+        running = sum(branch.stand is Stand.RUNNING for branch in self._branches.values())
+        given = []
+        for branch in self._live(self.root):
+            if running >= self.job.max_parallel or self.over():
+                break
+            if branch.stand is Stand.READY and self._number(branch):
+                branch.stand = Stand.RUNNING
+                running += 1
+                step = self.job.step(branch.at)
+                given.append(Ready(step, branch.visit, branch.attempt, branch.path, branch.due_at, branch.context))
+        return [] if self.over() else given
+
+    def over(self) -> bool:
+        """Whether the execution has ended."""
+        return self.ended is not None
+
+    def stop(self, state: ExecutionState, failure: Failure) -> None:
+        """End it from outside: a job's timeout, a cancel, too many crashes."""
+        self._end(state, failure)
+
+    def hold(self, ready: Ready) -> None:
+        """Take back a step run that was given out and not begun (its retry is not due yet)."""
+        self._branches[ready.branch].stand = Stand.READY
+
+    def take_skipped(self) -> list[Skipped]:
+        """Steps routed past since the last call."""
+        taken, self._skipped = self._skipped, []
+        return taken
+
+    def take_stopped(self) -> list[str]:
+        """Branches whose running step must be cancelled because a sibling failed, since the last call."""
+        taken, self.stopped = self.stopped, []
+        return taken
+
+    def _live(self, branch: Branch) -> Iterator[Branch]:
+        if branch.fork is None:
+            yield branch
+            return
+        for child in branch.fork.branches:
+            yield from self._live(child)
+
+    def _number(self, branch: Branch) -> bool:
+        """Give the visit its number; past `max_visits` the job fails instead."""
+        if branch.visit:
+            return True
+        step = self.job.step(branch.at)
+        if self._visits[step.id] >= step.max_visits:
+            message = f"step '{step.id}' would run more than {step.max_visits} times (max_visits)"
+            self._end(ExecutionState.FAILED, Failure("max_visits", message, retryable=False))
+            return False
+        self._visits[step.id] += 1
+        branch.visit = self._visits[step.id]
+        return True
+
+    # -- what happened ------------------------------------------------------------------------------------------------
+
+    def record(self, run: StepRun, output: Raw | None) -> None:
+        """Take in how a step run ended. `output` is its JSON, wherever it is stored."""
+        branch = self._branches.get(run.branch)
+        if branch is None or branch.over() or run.visit == 0 or self.ended is not None:
+            return
+        self._visits[run.step_id] = max(self._visits[run.step_id], run.visit)
+        branch.at, branch.visit, branch.attempt = run.step_id, run.visit, run.attempt
+        branch.write(run.step_id, _entry(run, output))
+        step = self.job.step(run.step_id)
+        match run.status:
+            case StepStatus.SUCCESS:
+                self._succeeded(branch, step, run)
+            case StepStatus.SKIPPED:
+                self._follow(branch, step, successor(self.job, step))
+            case StepStatus.FAILED | StepStatus.LOST:
+                self._failed(branch, step, run)
+            case StepStatus.CANCELLED:
+                branch.stand = Stand.CANCELLED
+                self._settle(branch)
+            case _ as never:
+                assert_never(never)
+
+    def _succeeded(self, branch: Branch, step: Step, run: StepRun) -> None:
+        if run.context is not None:
+            for patch in codec.decode(run.context):
+                branch.merge(patch)
+        if run.routing is None:
+            route = successor(self.job, step)
+        else:
+            route = decided(self.job, step, targets=run.routing, then=run.then)
+        self._follow(branch, step, route)
+
+    def _failed(self, branch: Branch, step: Step, run: StepRun) -> None:
+        failure = run.failure or Failure("failed", "the step failed")
+        retryable = may_retry(step, run)
+        if failure.code == "invalid_routing":
+            self._end(ExecutionState.FAILED, failure)
+        elif retryable and retries_left(self.job, step, attempt=run.attempt):
+            branch.stand, branch.attempt = Stand.READY, run.attempt + 1
+            branch.due_at = run.completed_at if run.status is StepStatus.LOST else retry_at(step, run)
+        else:
+            self._give_up(branch, step, failure=failure, exhausted=retryable)
+
+    def _give_up(self, branch: Branch, step: Step, *, failure: Failure, exhausted: bool) -> None:
+        """The step has failed for good: `on_failure` says what that means."""
+        match step.on_failure:
+            case "continue":
+                self._follow(branch, step, successor(self.job, step))
+            case "fail":
+                branch.fail(failure, exhausted=exhausted)
+                self._settle(branch)
+            case target:
+                self._follow(branch, step, Go(target))
+
+    # -- moving on ----------------------------------------------------------------------------------------------------
+
+    def _follow(self, branch: Branch, step: Step, route: Route | Failure) -> None:
+        match route:
+            case Failure():
+                self._end(ExecutionState.FAILED, route)
+            case End():
+                self._skip(branch, after=step.id, before=None)
+                self._finish(branch)
+            case Go(target):
+                self._skip(branch, after=step.id, before=target)
+                self._arrive(branch, target)
+            case Split():
+                self._fork(branch, step, route)
+            case _ as never:
+                assert_never(never)
+
+    def _arrive(self, branch: Branch, target: str | None) -> None:
+        if target is None or target in branch.ends_at:
+            self._finish(branch)
+        else:
+            branch.move_to(target)
+
+    def _fork(self, branch: Branch, step: Step, split: Split) -> None:
+        own_ends = frozenset(split.targets) | (frozenset() if split.join is None else {split.join})
+        children = [
+            Branch(
+                path=f"{branch.path}.{place}" if branch.path else str(place),
+                context=branch.context.fork(),
+                at=target,
+                ends_at=(own_ends - {target}) | branch.ends_at,
+            )
+            for place, target in enumerate(split.targets)
+        ]
+        branch.fork = Fork(router=step.id, join=split.join, branches=children)
+        branch.stand = Stand.FORKED
+        self._branches |= {child.path: child for child in children}
+
+    def _finish(self, branch: Branch) -> None:
+        branch.stand = Stand.DONE
+        self._settle(branch)
+
+    def _settle(self, branch: Branch) -> None:
+        """A branch is over: the job may end, siblings may be cancelled, the join may be due."""
+        if branch is self.root:
+            self._end_as(branch)
+            return
+        parent = self._branches[branch.path.rpartition(".")[0]]
+        fork = parent.fork
+        assert fork is not None
+        if branch.stand is Stand.FAILED and self.job.step(fork.router).fan_out.on_failure == "cancel":
+            self._cancel_siblings(fork, branch)
+        if all(child.over() for child in fork.branches):
+            self._join(parent, fork)
+
+    def _cancel_siblings(self, fork: Fork, failed: Branch) -> None:
+        for child in fork.branches:
+            if child is not failed:
+                self._cancel(child)
+
+    def _cancel(self, branch: Branch) -> None:
+        if branch.fork is not None:
+            for child in branch.fork.branches:
+                self._cancel(child)
+        if not branch.over():
+            if branch.stand is Stand.RUNNING:
+                self.stopped.append(branch.path)
+            branch.stand = Stand.CANCELLED
+
+    def _join(self, parent: Branch, fork: Fork) -> None:
+        parent.fork = None
+        for child in fork.branches:
+            del self._branches[child.path]
+        failed = fork.first_failed()
+        router = self.job.step(fork.router)
+        if failed is not None and failed.failure is not None:
+            parent.at = router.id
+            self._join_failed(parent, router, fork, failed)
+            return
+        self._gather(parent, fork)
+        self._skip(parent, after=router.id, before=fork.join)
+        self._arrive(parent, fork.join)
+
+    def _join_failed(self, parent: Branch, router: Step, fork: Fork, failed: Branch) -> None:
+        assert failed.failure is not None
+        if router.on_failure == "continue":
+            self._gather(parent, fork)
+            self._arrive(parent, fork.join)
+        else:
+            self._give_up(parent, router, failure=failed.failure, exhausted=failed.exhausted)
+
+    def _gather(self, parent: Branch, fork: Fork) -> None:
+        """Merge what the branches wrote, in definition order (ABI: Routing)."""
+        for child in fork.branches:
+            for step_id, entry in child.entries.items():
+                parent.write(step_id, entry)
+            for patch in child.patches:
+                parent.merge(patch)
+
+    def _skip(self, branch: Branch, *, after: str, before: str | None) -> None:
+        """Mark the steps between two places that nothing has run as skipped, reason `routed`."""
+        start = self.job.order[after] + 1
+        stop = len(self.job.steps) if before is None else self.job.order[before]
+        if before is None and branch is not self.root:
+            return
+        for step in self.job.steps[start:stop]:
+            if step.id not in branch.context.steps and step.id not in branch.ends_at:
+                branch.write(step.id, StepEntry(raw=None, fields={"status": "skipped"}))
+                self._skipped.append(Skipped(step.id, branch.path))
+
+    def _end_as(self, root: Branch) -> None:
+        if root.stand is Stand.DONE:
+            self._end(ExecutionState.SUCCESS, None)
+        elif root.stand is Stand.CANCELLED:
+            self._end(ExecutionState.CANCELLED, root.failure)
+        else:
+            state = ExecutionState.DEAD_LETTER if root.exhausted else ExecutionState.FAILED
+            self._end(state, root.failure)
+
+    def _end(self, state: ExecutionState, failure: Failure | None) -> None:
+        if self.ended is None:
+            self.ended = Ended(state, failure)
+            self.stopped += [path for path, branch in self._branches.items() if branch.stand is Stand.RUNNING]
+
+
+def _entry(run: StepRun, output: Raw | None) -> StepEntry:
+    fields: dict[str, Any] = {
+        "status": run.status.value,
+        "started_at": to_iso(run.started_at),
+        "completed_at": to_iso(run.completed_at),
+        "duration_ms": (run.completed_at - run.started_at) / 1000,
+        "attempt": run.attempt,
+    }
+    if run.failure is not None:
+        fields["error"] = {"code": run.failure.code, "message": run.failure.message, "details": run.failure.details}
+    return StepEntry(raw=output, fields=fields)

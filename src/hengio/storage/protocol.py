@@ -1,0 +1,217 @@
+"""What Hengio asks of its database.
+
+Hot writes are entries of one `commit`: many waiting writers, one transaction, and an answer for each. Everything else
+is one small protocol an aggregate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hengio.clock import Micros
+from hengio.model.execution import Execution, ExecutionState, StepRun
+from hengio.model.job import Job
+from hengio.model.module import Module
+from hengio.model.outcome import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Write a new execution, pending. Answer: `Done`."""
+
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Take a pending execution for a worker, for `lease_seconds`.
+
+    Answer: `Claimed`, `Blocked` while another execution of a job that allows none beside it is running, or `Stale` when
+    the execution is not pending under that dispatch number any more.
+    """
+
+    execution_id: str
+    dispatch_number: int
+    worker: str
+    lease_seconds: float
+    at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write step runs and, with `close`, the end of the execution, in one transaction.
+
+    Answer: `Done`, or `Stale` when the claim is no longer the execution's: then nothing of this entry is written.
+    """
+
+    execution_id: str
+    claim: int
+    runs: tuple[StepRun, ...] = ()
+    close: Close | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The final state of an execution."""
+
+    state: ExecutionState
+    finished_at: Micros
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Give a running execution back: pending, due at `due_at`, under the next dispatch number.
+
+    Answer: `Parked`, or `Stale`. A parked claim is not a lost one.
+    """
+
+    execution_id: str
+    claim: int
+    due_at: Micros
+
+
+Entry = Begin | Claim | Record | Park
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Not written: somebody else holds the execution now, or it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Not claimed: another execution of this job is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The execution as claimed. `lost` says that the claim before this one was neither parked nor closed."""
+
+    execution: Execution
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Given back, under this dispatch number."""
+
+    dispatch_number: int
+
+
+Answer = Done | Stale | Blocked | Claimed | Parked
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a dispatcher carries: an execution and the number of the publish that made it due."""
+
+    execution_id: str
+    dispatch_number: int
+
+
+class ExecutionStore(Protocol):
+    """Executions and their step runs.
+
+    Promises: entries of a `commit` are atomic one by one and durable when it returns; two claims of one dispatch number
+    never both succeed; leases are compared with the database's clock alone. Does not promise any order between entries
+    of different executions.
+    """
+
+    async def commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
+        """Write all entries in one transaction. An entry that is at fault gets its exception and does not harm the
+        others; `Unavailable` is raised when nothing could be written."""
+        ...
+
+    async def load(self, execution_id: str) -> Execution: ...
+
+    async def runs(self, execution_id: str) -> list[StepRun]:
+        """Every step run of the execution, in the order they were written."""
+        ...
+
+    async def recent(self, *, job_id: str | None = None, limit: int = 50) -> list[Execution]:
+        """The newest executions first."""
+        ...
+
+    async def due(self, *, before: Micros, limit: int) -> list[Work]:
+        """Pending executions due at or before that moment, oldest first."""
+        ...
+
+    async def next_due(self) -> Micros | None:
+        """When the next pending execution is due."""
+        ...
+
+    async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:
+        """Hold leases for longer; claims that are no longer current are left alone."""
+        ...
+
+    async def recover(self, *, everything: bool, at: Micros) -> list[Work]:
+        """Make pending again what a dead worker held: claims whose lease ran out, or with `everything` all claims (only
+        a process that is alone on the database may say so). Counts a crash on each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job at one version. Versions count from 1; an execution keeps the one it started with."""
+
+    id: str
+    version: int
+    job: Job
+
+
+class JobStore(Protocol):
+    """Jobs by id and by unique name, every version kept."""
+
+    async def put(self, job: Job, *, at: Micros) -> StoredJob:
+        """Create the job, or add a version to the one of that name; an unchanged definition adds none."""
+        ...
+
+    async def get(self, id_or_name: str) -> StoredJob:
+        """The latest version; `NotFound` if there is none."""
+        ...
+
+    async def version(self, job_id: str, version: int) -> StoredJob: ...
+
+    async def all(self) -> list[StoredJob]:
+        """The latest version of every job, by name."""
+        ...
+
+
+class ModuleStore(Protocol):
+    """Registered modules; name and version together are unique."""
+
+    async def add(self, module: Module) -> Module:
+        """Register. The same name, version and digest again is the one that exists; another digest, a `Conflict`."""
+        ...
+
+    async def find(self, reference: str) -> Module:
+        """By id, `name` (newest version), `name@version`, `name@^1.2` or `sha256:…`; `NotFound` says what exists."""
+        ...
+
+    async def all(self) -> list[Module]: ...
+
+
+class Storage(Protocol):
+    """The database as a whole."""
+
+    executions: ExecutionStore
+    jobs: JobStore
+    modules: ModuleStore
+
+    async def open(self) -> None:
+        """Connect and bring the tables up to date."""
+        ...
+
+    async def check(self) -> None:
+        """One round trip; `Unavailable` says why not."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,87 @@
+"""Executions and step runs: cold reads in SQLAlchemy Core; hot writes are handed to the database whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, text, update
+
+from hengio.clock import Micros
+from hengio.errors import NotFound
+from hengio.model.execution import Execution, StepRun
+from hengio.storage.protocol import Answer, Entry, Work
+from hengio.storage.sql import rows, tables
+from hengio.storage.sql.database import Database
+
+_executions = tables.executions
+_step_runs = tables.step_runs
+
+
+class SqlExecutions:
+    """`ExecutionStore` on SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
+        return await self._database.commit(entries)
+
+    async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:
+        await self._database.extend(claims, lease_seconds=lease_seconds)
+
+    async def load(self, execution_id: str) -> Execution:
+        query = select(_executions).where(_executions.c.id == execution_id)
+        row = await self._database.read(lambda connection: connection.execute(query).mappings().first())
+        if row is None:
+            raise NotFound(f"there is no execution '{execution_id}'")
+        return rows.execution(row)
+
+    async def runs(self, execution_id: str) -> list[StepRun]:
+        columns = [_step_runs.c[name] for name in rows.STEP_RUN_COLUMNS]
+        query = (
+            select(*columns)
+            .where(_step_runs.c.execution_id == execution_id)
+            .order_by(_step_runs.c.sequence, _step_runs.c.completed_at)
+        )
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [rows.step_run(row) for row in found]
+
+    async def recent(self, *, job_id: str | None = None, limit: int = 50) -> list[Execution]:
+        query = select(_executions).order_by(_executions.c.created_at.desc(), _executions.c.id.desc()).limit(limit)
+        if job_id is not None:
+            query = query.where(_executions.c.job_id == job_id)
+        found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return [rows.execution(row) for row in found]
+
+    async def due(self, *, before: Micros, limit: int) -> list[Work]:
+        query = (
+            select(_executions.c.id, _executions.c.dispatch_number)
+            .where(text("state = 'pending'"), _executions.c.due_at <= before)
+            .order_by(_executions.c.due_at)
+            .limit(limit)
+        )
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [Work(execution_id, number) for execution_id, number in found]
+
+    async def next_due(self) -> Micros | None:
+        query = select(func.min(_executions.c.due_at)).where(text("state = 'pending'"))
+        return await self._database.read(lambda connection: connection.execute(query).scalar())
+
+    async def recover(self, *, everything: bool, at: Micros) -> list[Work]:
+        query = (
+            update(_executions)
+            .where(text("state IN ('running', 'cancelling')"))
+            .values(
+                state="pending",
+                crashes=_executions.c.crashes + 1,
+                dispatch_number=_executions.c.dispatch_number + 1,
+                due_at=at,
+                worker=None,
+                lease_until=None,
+            )
+            .returning(_executions.c.id, _executions.c.dispatch_number)
+        )
+        if not everything:
+            query = query.where(text(f"lease_until < {self._database.now()}"))
+        found = await self._database.write(lambda connection: connection.execute(query).all())
+        return [Work(execution_id, number) for execution_id, number in found]

@@ -1,0 +1,87 @@
+"""Registered modules and how a job's `module_id` finds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from hengio import codec
+from hengio.errors import Conflict, NotFound
+from hengio.model.module import Module, ModuleFacts
+from hengio.model.version import matches, order
+from hengio.storage.sql import tables
+from hengio.storage.sql.database import Database
+
+_modules = tables.modules
+_facts = msgspec.json.Decoder(ModuleFacts)
+
+
+class SqlModules:
+    """`ModuleStore` on SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, module: Module) -> Module:
+        return await self._database.write(lambda connection: _add(connection, module))
+
+    async def find(self, reference: str) -> Module:
+        known = await self.all()
+        named = [module for module in known if _answers_to(module, reference)]
+        if not named:
+            names = ", ".join(sorted({f"{module.name}@{module.version}" for module in known})) or "none"
+            raise NotFound(f"there is no module '{reference}'", hint=f"registered modules: {names}")
+        return max(named, key=lambda module: order(module.version))
+
+    async def all(self) -> list[Module]:
+        query = select(_modules).order_by(_modules.c.name, _modules.c.created_at)
+        found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return [_module(row) for row in found]
+
+
+def _answers_to(module: Module, reference: str) -> bool:
+    if reference.startswith("sha256:"):
+        return module.digest == reference.removeprefix("sha256:")
+    name, _, wanted = reference.partition("@")
+    return reference == module.id or (name == module.name and matches(module.version, wanted))
+
+
+def _add(connection: Connection, module: Module) -> Module:
+    query = select(_modules).where(_modules.c.name == module.name, _modules.c.version == module.version)
+    known = connection.execute(query).mappings().first()
+    if known is None:
+        connection.execute(
+            insert(_modules).values(
+                id=module.id,
+                name=module.name,
+                version=module.version,
+                digest=module.digest,
+                size=module.size,
+                facts=codec.encode(module.facts).decode(),
+                enabled=module.enabled,
+                created_at=module.created_at,
+            )
+        )
+        return module
+    if known["digest"] != module.digest:
+        raise Conflict(
+            f"module {module.name}@{module.version} is registered with another binary",
+            hint="a version never changes: register the new binary under a new version",
+        )
+    return _module(known)
+
+
+def _module(row: Mapping[str, Any] | Any) -> Module:
+    return Module(
+        id=row["id"],
+        name=row["name"],
+        version=row["version"],
+        digest=row["digest"],
+        size=row["size"],
+        facts=_facts.decode(row["facts"]),
+        created_at=row["created_at"],
+        enabled=bool(row["enabled"]),
+    )

@@ -1,0 +1,53 @@
+"""The stores of one database, opened and closed together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from hengio.errors import Refused
+from hengio.storage.sql.database import Database
+from hengio.storage.sql.executions import SqlExecutions
+from hengio.storage.sql.jobs import SqlJobs
+from hengio.storage.sql.modules import SqlModules
+
+
+class SqlStorage:
+    """`Storage` on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.executions = SqlExecutions(database)
+        self.jobs = SqlJobs(database)
+        self.modules = SqlModules(database)
+
+    async def open(self) -> None:
+        await self._database.open()
+
+    async def check(self) -> None:
+        await self._database.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+def open_storage(url: str) -> SqlStorage:
+    """Storage at `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`; not yet connected."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Refused("the database URL cannot be read", hint="sqlite:///file.db or postgresql://…") from error
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database:
+            from hengio.storage.sql.sqlite import SqliteDatabase
+
+            return SqlStorage(SqliteDatabase(Path(parsed.database)))
+        case "postgresql":
+            from hengio.storage.sql.postgres import PostgresDatabase
+
+            return SqlStorage(PostgresDatabase(url))
+        case other:
+            raise Refused(f"Hengio does not keep its state in '{other}'", hint="use sqlite or postgresql")

@@ -1,0 +1,132 @@
+"""Every table, once. Times are whole microseconds since 1970 in UTC; JSON is text, kept to the byte."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("enabled", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+job_versions = Table(
+    "job_versions",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("definition", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job_id", Text, ForeignKey("jobs.id"), nullable=False),
+    Column("job_version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("root_id", Text, nullable=False),
+    Column("exclusive", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("nominal_time", BigInteger),
+    Column("dispatch_number", Integer, nullable=False),
+    Column("claim", Integer, nullable=False),
+    Column("parked_claim", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("worker", Text),
+    Column("lease_until", BigInteger),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("failure", Text),
+)
+
+# A pending row is the outbox: found by this index alone, however many executions are over.
+Index(
+    "ix_executions_due",
+    executions.c.due_at,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_executions_lease",
+    executions.c.lease_until,
+    sqlite_where=text("state IN ('running', 'cancelling')"),
+    postgresql_where=text("state IN ('running', 'cancelling')"),
+)
+# One running execution of a job that allows none beside it: the database itself refuses a second.
+Index(
+    "uq_executions_exclusive",
+    executions.c.job_id,
+    unique=True,
+    sqlite_where=text("exclusive AND state IN ('running', 'cancelling')"),
+    postgresql_where=text("exclusive AND state IN ('running', 'cancelling')"),
+)
+Index("ix_executions_job_id_created_at", executions.c.job_id, executions.c.created_at)
+
+step_runs = Table(
+    "step_runs",
+    metadata,
+    Column("execution_id", Text, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("step_id", Text, primary_key=True),
+    Column("visit", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("claim", Integer, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("completed_at", BigInteger, nullable=False),
+    Column("output", Text),
+    Column("output_digest", Text),
+    Column("output_size", BigInteger, nullable=False),
+    Column("failure", Text),
+    Column("routing", Text),
+    Column("context", Text),
+    Column("retryable", Boolean(create_constraint=False), nullable=False),
+    Column("detail", Text),
+)
+
+modules = Table(
+    "modules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("enabled", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("name", "version"),
+)
