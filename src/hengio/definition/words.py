@@ -1,0 +1,71 @@
+"""How messages put values, places and near misses into words. Values are shortened; containers are never printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+_PLAIN_KEY = re.compile(r"[^\W\d][\w-]*")
+_SHOWN = 40
+_LISTED = 12
+
+
+def kind(value: Any) -> str:
+    """The JSON type of `value` with its article: `a string`, `null`, `an object`."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def shown(value: Any) -> str:
+    """A scalar as JSON, cut after 40 characters; a list or an object only by its kind."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        text = json.dumps(value[: _SHOWN + 1] if isinstance(value, str) else value, ensure_ascii=False)
+        return text if len(text) <= _SHOWN + 2 else text[:_SHOWN] + "…"
+    return kind(value)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in backquotes with commas between; the first dozen, each cut after 40 characters."""
+    every = list(names)
+    text = ", ".join(f"`{name if len(name) <= _SHOWN else name[:_SHOWN] + '…'}`" for name in every[:_LISTED])
+    return text + (f" and {len(every) - _LISTED} more" if len(every) > _LISTED else "")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint: the known name that `name` was probably meant to be, else what is known; empty if nothing is."""
+    every = list(known)
+    close = get_close_matches(name, every, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"known: {listed(every)}" if every else ""
+
+
+def child(path: str, key: str | int) -> str:
+    """The JSON path of a member: `$.steps[2]`, `$.config`, `$["a b"]`."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if _PLAIN_KEY.fullmatch(key):
+        return f"{path}.{key}"
+    return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """A reference's path as an author writes it: `steps.fetch.output.items[0]`."""
+    text = ""
+    for key in path:
+        text = child(text, key) if text else str(key)
+    return text
