@@ -128,10 +128,10 @@ class PostgresDatabase:
             return await self._commit(entries)
         except (*_AWAY, *_AWAY_TOO) as error:
             raise self._unavailable(error) from error
-        except asyncpg.IntegrityConstraintViolationError as error:
+        except Exception as error:  # noqa: BLE001 - the entry at fault hears of it, the others are written
             if len(entries) > 1:
                 return [(await self.commit([entry]))[0] for entry in entries]
-            exclusive = error.constraint_name == "uq_executions_exclusive"
+            exclusive = getattr(error, "constraint_name", None) == "uq_executions_exclusive"
             return [Blocked() if exclusive else error]
 
     async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:

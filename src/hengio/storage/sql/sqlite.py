@@ -157,7 +157,9 @@ class SqliteDatabase:
         try:
             with self._transaction():
                 return [self._answer(entry) for entry in entries]
-        except sqlite3.IntegrityError as error:
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the entry at fault hears of it, the others are written
             if len(entries) == 1:
                 return [error]
             return [self._commit([entry])[0] for entry in entries]

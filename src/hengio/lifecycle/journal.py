@@ -1,0 +1,104 @@
+"""The journal: everything that changes an execution goes through here and waits for its own commit.
+
+While one commit is on its way the next batch gathers, so that a hundred executions share a transaction and each still
+goes on only after its own row is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from hengio.errors import Unavailable
+from hengio.log import get_logger
+from hengio.storage.protocol import Answer, Begin, Entry, ExecutionStore
+
+log = get_logger("journal")
+
+MOST_AT_ONCE = 512
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 5.0
+
+Waiting = tuple[Entry, "asyncio.Future[Answer]"]
+
+
+class Journal:
+    """Group commit in front of an `ExecutionStore`.
+
+    When the database cannot be written (full disk, restart), entries of running executions wait and are tried again
+    until they are in or the journal is closed; a new execution is refused at once, so that whoever asked hears of it.
+    """
+
+    def __init__(self, store: ExecutionStore) -> None:
+        self._store = store
+        self._waiting: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to commit, on the running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._work(), name="journal")
+
+    async def close(self) -> None:
+        """Commit what waits, then stop. What cannot be written now raises `Unavailable` to whoever wrote it."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    def write(self, entry: Entry) -> asyncio.Future[Answer]:
+        """Hand in an entry; the future is done when it is durable, or refused."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, future))
+        self._wake.set()
+        return future
+
+    async def _work(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                await self._commit(batch)
+            if self._closing:
+                return
+
+    async def _commit(self, batch: list[Waiting]) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while batch:
+            try:
+                answers = await self._store.commit([entry for entry, _ in batch])
+            except Unavailable as error:
+                batch = _refuse(batch, error, everything=self._closing)
+                if batch:
+                    log.warning("journal_waits", error=str(error), entries=len(batch), pause_seconds=pause)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear it
+                _refuse(batch, error, everything=True)
+                return
+            else:
+                _settle(batch, answers)
+                return
+
+
+def _settle(batch: list[Waiting], answers: Sequence[Answer | Exception]) -> None:
+    for (_, future), answer in zip(batch, answers, strict=True):
+        if future.cancelled():
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+
+
+def _refuse(batch: list[Waiting], error: Exception, *, everything: bool) -> list[Waiting]:
+    """Refuse new executions, or everything; what is left shall be tried again."""
+    left: list[Waiting] = []
+    for entry, future in batch:
+        if not everything and not isinstance(entry, Begin):
+            left.append((entry, future))
+        elif not future.cancelled():
+            future.set_exception(error)
+    return left

@@ -1,0 +1,71 @@
+"""Finds what nobody works on: executions whose worker died, and pending ones that are due or whose message was lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hengio.clock import SECOND, Clock
+from hengio.dispatch.protocol import Dispatcher
+from hengio.errors import Unavailable
+from hengio.log import get_logger
+from hengio.storage.protocol import ExecutionStore
+
+log = get_logger("recover")
+
+MOST_AT_ONCE = 1_000
+
+
+class Reconciler:
+    """Publishes again what is pending and due, and takes back what dead workers held.
+
+    `alone` says that no other process uses the database: then everything that was running when we start is lost at
+    once, without waiting for leases to run out.
+    """
+
+    def __init__(
+        self,
+        store: ExecutionStore,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        *,
+        alone: bool,
+        every_seconds: float = 1.0,
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._alone = alone
+        self._every = every_seconds
+
+    async def recover(self) -> int:
+        """Once, at start: take back what was running and publish all that is due. Returns how many were taken back."""
+        lost = await self._store.recover(everything=self._alone, at=self._clock.now())
+        if lost:
+            log.warning("recovered", executions=[work.execution_id for work in lost])
+        await self._publish_due()
+        return len(lost)
+
+    async def run(self) -> None:
+        """For ever: publish what becomes due, take back what ran out."""
+        while True:
+            await asyncio.sleep(await self._pause())
+            try:
+                if not self._alone:
+                    await self._store.recover(everything=False, at=self._clock.now())
+                await self._publish_due()
+            except Unavailable as error:
+                log.warning("reconciler_waits", error=str(error))
+
+    async def _publish_due(self) -> None:
+        await self._dispatcher.publish(await self._store.due(before=self._clock.now(), limit=MOST_AT_ONCE))
+
+    async def _pause(self) -> float:
+        """Until the next pending execution is due, but never longer than `every_seconds`."""
+        try:
+            due_at = await self._store.next_due()
+        except Unavailable:
+            return self._every
+        if due_at is None:
+            return self._every
+        left = (due_at - self._clock.now()) / SECOND
+        return self._every if left <= 0 else min(left, self._every)

@@ -1,0 +1,243 @@
+"""The wasm step: a call of a sandboxed module (R1, R11, R12, `guest-abi`: Input and Output)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import UNSET
+
+from hengio import codec
+from hengio.clock import to_iso
+from hengio.codec import Raw
+from hengio.definition import templates
+from hengio.definition.configs import WasmConfig
+from hengio.definition.context import Context, StepEntry, merged
+from hengio.errors import HengioError, NotFound, Refused
+from hengio.model.module import Limits, Module
+from hengio.model.outcome import Failure, Outcome, OutcomeKind
+from hengio.sandbox.protocol import Call, Sandbox
+from hengio.steps.protocol import StepRequest, StepResult
+
+ABI_VERSION = 1
+ENCODED = ("input", "params")
+READ_ONLY = "is defined by an administrator and is read-only to modules"
+RETRIED = frozenset({OutcomeKind.TIMED_OUT})
+TRAPS = frozenset({OutcomeKind.TRAPPED, OutcomeKind.STACK_OVERFLOW})
+
+
+class Modules(Protocol):
+    """Where modules come from."""
+
+    async def find(self, reference: str) -> Module:
+        """The module that a job's `module_id` names; `NotFound` or `Refused` (disabled) if it may not run."""
+        ...
+
+    def fetch(self, module: Module) -> Callable[[], Awaitable[bytes]]:
+        """A function that loads its binary."""
+        ...
+
+
+class WasmStep:
+    """Runs modules in the sandbox. `defaults` hold where a job asks for nothing; `ceilings` bound what it may ask."""
+
+    def __init__(self, sandbox: Sandbox, modules: Modules, *, defaults: Limits, ceilings: Limits) -> None:
+        self._sandbox = sandbox
+        self._modules = modules
+        self._defaults = defaults
+        self._ceilings = ceilings
+
+    async def run(self, request: StepRequest) -> StepResult:
+        try:
+            config = _config(request.step.config, request.context)
+            module = await self._modules.find(config.module_id)
+            if config.function_name not in module.facts.entries:
+                raise NotFound(
+                    f"module {module.name}@{module.version} has no function '{config.function_name}'",
+                    hint=f"it exports {', '.join(module.facts.entries)}",
+                )
+            limits = self._limits(config, request.timeout_seconds)
+        except HengioError as error:
+            return refused(error)
+        view = GuestView(request.context, secrets=config.secrets, base=_base(request, config))
+        call = Call(
+            digest=module.digest,
+            module_name=module.name,
+            function=config.function_name,
+            input=_input(request, config),
+            limits=limits,
+            context=view,
+            output_mode=config.output_mode,
+            env={**_env(request), **config.env},
+            on_log=request.on_log,
+        )
+        try:
+            outcome = await self._sandbox.call(call, self._modules.fetch(module))
+        except HengioError as error:
+            return refused(error)
+        return _result(outcome, module, config, request.context)
+
+    def _limits(self, config: WasmConfig, left: float | None) -> Limits:
+        asked = Limits(
+            fuel=config.fuel_limit or self._defaults.fuel,
+            timeout_seconds=config.timeout_seconds or self._defaults.timeout_seconds,
+            memory_bytes=(config.memory_limit_mb << 20) if config.memory_limit_mb else self._defaults.memory_bytes,
+        )
+        for what, value, most in (
+            ("fuel_limit", asked.fuel, self._ceilings.fuel),
+            ("timeout_seconds", asked.timeout_seconds, self._ceilings.timeout_seconds),
+            ("memory_limit_mb", asked.memory_bytes, self._ceilings.memory_bytes),
+        ):
+            if value > most:
+                raise Refused(f"{what} asks for {value}, more than this installation allows ({most})")
+        seconds = asked.timeout_seconds if left is None else min(asked.timeout_seconds, left)
+        return msgspec.structs.replace(
+            self._defaults, fuel=asked.fuel, timeout_seconds=seconds, memory_bytes=asked.memory_bytes
+        )
+
+
+class GuestView:
+    """What `get_context` and `set_context` of one call reach: the branch's context under the guest's own writes."""
+
+    __slots__ = ("_base", "_context", "_secrets", "_writes")
+
+    def __init__(self, context: Context, *, secrets: tuple[str, ...], base: Mapping[str, Any]) -> None:
+        self._context = context
+        self._secrets = frozenset(secrets)
+        self._base = base
+        self._writes: dict[str, Any] = {}
+
+    def get(self, path: str) -> tuple[bool, Any]:
+        if self._writes and path.startswith("variables."):
+            key, _, rest = path.removeprefix("variables.").partition(".")
+            if key in self._writes:
+                own = Context(base={"input": self._writes[key]}, admin={})
+                return templates.lookup(own, f"input.{rest}" if rest else "input")
+        root = path.partition(".")[0].partition("[")[0]
+        if root in self._base:
+            return templates.lookup(Context(base=self._base, admin={}), path)
+        return templates.lookup(self._context, path, secrets=self._secrets)
+
+    def set(self, key: str, value: Any) -> str | None:
+        if key in self._context.admin:
+            return f"variable '{key}' {READ_ONLY}"
+        current = self._writes.get(key, self._context.variables.get(key))
+        self._writes[key] = merged(current, value) if isinstance(value, Mapping) else value
+        return None
+
+
+def refused(error: HengioError) -> StepResult:
+    """The result of a call that was not made: the module is missing or refused, or the configuration is wrong."""
+    kind = OutcomeKind.MODULE_REFUSED if isinstance(error, NotFound) else OutcomeKind.FAILED
+    details = {"hint": error.hint} if error.hint else None
+    retryable = error.code == "unavailable"
+    return StepResult(kind=kind, failure=Failure(error.code, error.message, details=details), retryable=retryable)
+
+
+def _config(config: dict[str, Any], context: Context) -> WasmConfig:
+    """The step's configuration with templates filled in; `input` stays encoded where it is a whole output."""
+    resolved = {key: templates.resolve(value, context, raw=key in ENCODED) for key, value in config.items()}
+    try:
+        return msgspec.convert(resolved, WasmConfig)
+    except msgspec.ValidationError as error:
+        raise Refused(f"the step's configuration does not fit: {error}") from error
+
+
+def _base(request: StepRequest, config: WasmConfig) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "execution_id": request.execution.id,
+        "job_id": request.execution.job_id,
+        "step_id": request.step.id,
+        "attempt": request.attempt,
+        "params": config.params,
+    }
+    if config.input is not UNSET:
+        given["input"] = codec.decode(config.input) if isinstance(config.input, Raw) else config.input
+    return given
+
+
+def _input(request: StepRequest, config: WasmConfig) -> bytes:
+    context, nominal = request.context, request.execution.nominal_time
+    hidden = context.secret_names.difference(config.secrets)
+    document: dict[str, Any] = {
+        "abi": ABI_VERSION,
+        "execution_id": request.execution.id,
+        "job_id": request.execution.job_id,
+        "step_id": request.step.id,
+        "attempt": request.attempt,
+        "nominal_time": None if nominal is None else to_iso(nominal),
+        "params": config.params,
+        "variables": {key: value for key, value in context.all_variables().items() if key not in hidden},
+        "webhook": context.base.get("webhook"),
+    }
+    if config.input is UNSET:
+        document["steps"] = {step_id: _shown(entry) for step_id, entry in context.steps.items()}
+        document["input"] = context.base.get("input")
+    else:
+        document["input"] = config.input
+    return codec.encode(document)
+
+
+def _shown(entry: StepEntry) -> dict[str, Any]:
+    return {**entry.fields, "output": entry.raw} if entry.raw is not None else dict(entry.fields)
+
+
+def _env(request: StepRequest) -> dict[str, str]:
+    return {
+        "HENGIO_EXECUTION_ID": request.execution.id,
+        "HENGIO_JOB_ID": request.execution.job_id,
+        "HENGIO_STEP_ID": request.step.id,
+        "HENGIO_ATTEMPT": str(request.attempt),
+    }
+
+
+def _result(outcome: Outcome, module: Module, config: WasmConfig, context: Context) -> StepResult:
+    detail = _detail(outcome, module, config)
+    reply = outcome.reply
+    if outcome.kind is not OutcomeKind.SUCCEEDED or reply is None:
+        failure = outcome.failure or Failure(outcome.kind.value, outcome.kind.value)
+        return StepResult(kind=outcome.kind, failure=failure, retryable=_retryable(outcome), detail=detail)
+    patches = [{key: value} for key, value in outcome.context_writes]
+    if reply.context:
+        patches.append(reply.context)
+    fixed = next((key for patch in patches for key in patch if key in context.admin), None)
+    if fixed is not None:
+        failure = Failure("permission_denied", f"variable '{fixed}' {READ_ONLY}", retryable=False)
+        return StepResult(kind=OutcomeKind.FAILED, failure=failure, detail=detail)
+    return StepResult(
+        kind=outcome.kind,
+        output=reply.output,
+        routing=reply.routing,
+        then=reply.then,
+        context=tuple(patches),
+        detail=detail,
+    )
+
+
+def _retryable(outcome: Outcome) -> bool:
+    """By default (ABI: Limits and how they end); a step's `retry.on` may say otherwise."""
+    if outcome.failure is not None and outcome.failure.retryable is not None:
+        return outcome.failure.retryable
+    return outcome.kind in RETRIED or (outcome.kind in TRAPS and outcome.io_calls > 0)
+
+
+def _detail(outcome: Outcome, module: Module, config: WasmConfig) -> dict[str, Any]:
+    detail: dict[str, Any] = {
+        "module": f"{module.name}@{module.version}",
+        "module_id": module.id,
+        "digest": module.digest,
+        "function": config.function_name,
+        "compiler": outcome.compiler,
+        "fuel_used": outcome.fuel_used,
+        "fuel_exact": outcome.fuel_exact,
+        "peak_memory_bytes": outcome.peak_memory_bytes,
+        "duration_ms": outcome.duration_ms,
+        "host_calls": outcome.host_calls,
+    }
+    if outcome.logs:
+        detail["logs"] = outcome.logs
+        detail["logs_dropped"] = outcome.logs_dropped
+    if outcome.backtrace:
+        detail["backtrace"] = outcome.backtrace
+    return detail

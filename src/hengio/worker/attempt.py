@@ -1,0 +1,204 @@
+"""One attempt of one step: its condition, its time limit, its type, and the row the journal keeps of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hengio import codec
+from hengio.blobs.protocol import Blobs
+from hengio.clock import SECOND, Clock
+from hengio.codec import Raw
+from hengio.definition import templates
+from hengio.dispatch.events import Events
+from hengio.errors import Conflict, HengioError, Unavailable
+from hengio.lifecycle.advance import Ready
+from hengio.log import get_logger
+from hengio.model.event import Event, EventType
+from hengio.model.execution import Execution, StepRun, StepStatus
+from hengio.model.job import Job
+from hengio.model.outcome import Failure, LogLine
+from hengio.steps.protocol import StepRequest, StepResult, StepType
+
+log = get_logger("worker")
+
+INLINE_BYTES = 64 << 10
+UNLIMITED = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished attempt: its row, and its output wherever that is stored."""
+
+    run: StepRun
+    output: Raw | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Runs attempts. Outputs over 64 KiB go to the object store under their digest; the row holds the digest."""
+
+    types: Mapping[str, StepType]
+    outputs: Blobs
+    events: Events
+    clock: Clock
+
+    async def run(self, ready: Ready, *, execution: Execution, job: Job, left_seconds: float) -> Ran:
+        """Run the step and describe how it ended; the caller numbers and journals the row."""
+        started = self.clock.now()
+        skip = self._condition(ready)
+        if isinstance(skip, StepResult):
+            return await self._ran(ready, execution, started=started, result=skip)
+        if skip:
+            nothing = StepResult(kind="condition")
+            return Ran(self._row(ready, execution, started=started, status=StepStatus.SKIPPED, result=nothing), None)
+        if self.events.watched:
+            data = {"visit": ready.visit, "attempt": ready.attempt, "type": ready.step.type, "name": ready.step.name}
+            self._tell("step.started", execution.id, ready.step.id, data)
+        request = self._request(ready, execution, job, left_seconds)
+        return await self._ran(ready, execution, started=started, result=await self._result(request, left_seconds))
+
+    def lost(self, ready: Ready, *, execution: Execution) -> Ran:
+        """The row of an attempt whose worker died: it counts, and `on_crash` says whether another may follow (H5)."""
+        now = self.clock.now()
+        message = "the worker that ran this step was lost before the step ended"
+        retryable = ready.step.on_crash == "retry"
+        result = StepResult(kind="lost", failure=Failure("lost", message), retryable=retryable)
+        return Ran(self._row(ready, execution, started=now, status=StepStatus.LOST, result=result), None)
+
+    def cancelled(self, ready: Ready, *, execution: Execution, started: int) -> Ran:
+        """The row of an attempt that was cancelled because a sibling branch failed or the execution ended."""
+        result = StepResult(kind="cancelled", failure=Failure("cancelled", "the step was cancelled"))
+        return Ran(self._row(ready, execution, started=started, status=StepStatus.CANCELLED, result=result), None)
+
+    def _condition(self, ready: Ready) -> bool | StepResult:
+        if ready.step.condition is None or ready.attempt > 1:
+            return False
+        try:
+            return not templates.holds(ready.step.condition, ready.context)
+        except HengioError as error:
+            return StepResult(kind="failed", failure=Failure("invalid_condition", f"condition: {error.message}"))
+
+    def _request(self, ready: Ready, execution: Execution, job: Job, left_seconds: float) -> StepRequest:
+        step = ready.step
+        limit = min(left_seconds, UNLIMITED if step.timeout_seconds is None else step.timeout_seconds)
+
+        def on_log(line: LogLine) -> None:
+            if self.events.watched:
+                data: dict[str, Any] = {"level": line.level, "message": line.message}
+                if line.fields:
+                    data["fields"] = line.fields
+                loop.call_soon_threadsafe(self._tell, "step.log", execution.id, step.id, data)
+
+        loop = asyncio.get_running_loop()
+        return StepRequest(
+            execution=execution,
+            job=job,
+            step=step,
+            visit=ready.visit,
+            attempt=ready.attempt,
+            context=ready.context,
+            timeout_seconds=None if limit == UNLIMITED else limit,
+            on_log=on_log,
+        )
+
+    async def _result(self, request: StepRequest, left_seconds: float) -> StepResult:
+        kind = self.types.get(request.step.type)
+        if kind is None:
+            message = f"step type '{request.step.type}' is not available"
+            return StepResult(kind="failed", failure=Failure("refused", message))
+        try:
+            if request.timeout_seconds is None:
+                return await kind.run(request)
+            async with asyncio.timeout(request.timeout_seconds):
+                return await kind.run(request)
+        except TimeoutError:
+            message = f"the step did not end within {request.timeout_seconds:g} s"
+            return StepResult(kind="timed_out", failure=Failure("timed_out", message), retryable=True)
+        except Exception as error:
+            log.exception("step_broke", execution_id=request.execution.id, step_id=request.step.id)
+            message = f"internal error in the {request.step.type} step: {type(error).__name__}"
+            return StepResult(kind="failed", failure=Failure("internal", message))
+
+    async def _ran(self, ready: Ready, execution: Execution, *, started: int, result: StepResult) -> Ran:
+        digest = None
+        if result.output is not None and len(bytes(result.output)) > INLINE_BYTES:
+            try:
+                digest = await self._keep(bytes(result.output))
+            except HengioError as error:
+                failure = Failure("output_not_stored", f"the step's output could not be stored: {error.message}")
+                result = StepResult(
+                    kind="failed", failure=failure, retryable=isinstance(error, Unavailable), detail=result.detail
+                )
+        status = StepStatus.SUCCESS if result.failure is None else StepStatus.FAILED
+        run = self._row(ready, execution, started=started, status=status, result=result, digest=digest)
+        return Ran(run, result.output if status is StepStatus.SUCCESS else None)
+
+    async def _keep(self, output: bytes) -> str:
+        digest = hashlib.sha256(output).hexdigest()
+        try:
+            await self.outputs.put_new(digest, output)
+        except Conflict:
+            log.debug("output_known", digest=digest)
+        return digest
+
+    def _row(
+        self,
+        ready: Ready,
+        execution: Execution,
+        *,
+        started: int,
+        status: StepStatus,
+        result: StepResult,
+        digest: str | None = None,
+    ) -> StepRun:
+        output = result.output if status is StepStatus.SUCCESS else None
+        return StepRun(
+            execution_id=execution.id,
+            claim=execution.claim,
+            sequence=0,
+            step_id=ready.step.id,
+            visit=ready.visit,
+            attempt=ready.attempt,
+            branch=ready.branch,
+            status=status,
+            kind=result.kind,
+            started_at=started,
+            completed_at=self.clock.now(),
+            output=output if digest is None else None,
+            output_digest=digest,
+            output_size=0 if output is None else len(bytes(output)),
+            failure=result.failure,
+            routing=result.routing,
+            then=result.then,
+            context=Raw(codec.encode(result.context)) if result.context else None,
+            retryable=result.retryable,
+            detail=None if result.detail is None else Raw(codec.encode(result.detail)),
+        )
+
+    def tell_finished(self, run: StepRun) -> None:
+        """Tell whoever watches how the attempt ended, once that is durable."""
+        if not self.events.watched:
+            return
+        data: dict[str, Any] = {
+            "visit": run.visit,
+            "attempt": run.attempt,
+            "status": run.status.value,
+            "kind": run.kind,
+            "duration_ms": (run.completed_at - run.started_at) * 1000 / SECOND,
+            "output_size": run.output_size,
+        }
+        if run.failure is not None:
+            data["failure"] = {"code": run.failure.code, "message": run.failure.message}
+        if run.routing is not None:
+            data["routing"] = list(run.routing)
+        if run.detail is not None:
+            data["detail"] = codec.decode(run.detail)
+        self._tell("step.finished", run.execution_id, run.step_id, data)
+
+    def _tell(self, kind: EventType, execution_id: str, step_id: str | None, data: dict[str, Any]) -> None:
+        event = Event(type=kind, execution_id=execution_id, at=self.clock.now(), step_id=step_id, data=data)
+        self.events.publish(event)

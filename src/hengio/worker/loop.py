@@ -1,0 +1,58 @@
+"""The worker: how many executions at once, and how to stop within a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hengio.dispatch.protocol import Delivery, Dispatcher
+from hengio.log import get_logger
+from hengio.worker.heartbeat import hold_leases
+from hengio.worker.runner import Runner
+
+log = get_logger("worker")
+
+
+class Worker:
+    """Takes deliveries, at most `at_once` at a time.
+
+    `stop` lets the steps at hand finish until its deadline, hands every execution back after its current step, and
+    cancels what is still running then; nothing is lost, the next worker goes on from the last finished step.
+    """
+
+    def __init__(self, runner: Runner, dispatcher: Dispatcher, *, at_once: int) -> None:
+        self._runner = runner
+        self._dispatcher = dispatcher
+        self._at_once = at_once
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until the dispatcher is closed."""
+        heartbeat = asyncio.create_task(
+            hold_leases(self._runner.storage.executions, self._runner.live, lease_seconds=self._runner.lease_seconds)
+        )
+        try:
+            async for delivery in self._dispatcher.deliveries(at_once=self._at_once):
+                task = asyncio.create_task(self._run(delivery))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+        finally:
+            heartbeat.cancel()
+
+    async def stop(self, *, deadline_seconds: float) -> None:
+        """Take nothing more, and end what runs: after its current step, or cancelled at the deadline."""
+        self._runner.stopping.set()
+        await self._dispatcher.close()
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=deadline_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("stopped_at_deadline", executions=len(late))
+            await asyncio.wait(late)
+
+    async def _run(self, delivery: Delivery) -> None:
+        try:
+            await self._runner.run(delivery)
+        except Exception:
+            log.exception("execution_broke", execution_id=delivery.work.execution_id)

@@ -1,0 +1,171 @@
+"""Takes one delivery: claims the execution, puts it back where the journal says it was, carries it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hengio import codec
+from hengio.clock import SECOND, Clock, to_datetime, to_iso
+from hengio.codec import Raw
+from hengio.definition.context import Context
+from hengio.dispatch.events import Events
+from hengio.dispatch.protocol import Delivery
+from hengio.errors import NotFound
+from hengio.lifecycle.advance import Ended, Walk
+from hengio.lifecycle.journal import Journal
+from hengio.log import get_logger
+from hengio.model.event import Event
+from hengio.model.execution import Execution, ExecutionState, StepRun
+from hengio.model.job import Job
+from hengio.model.outcome import Failure
+from hengio.storage.protocol import Blocked, Claim, Claimed, Close, JobStore, Parked, Record, Storage
+from hengio.worker.attempt import Attempts
+from hengio.worker.passage import LostClaim, Passage
+
+log = get_logger("worker")
+
+BLOCKED_SECONDS = 0.2
+DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(slots=True)
+class Definitions:
+    """Job versions by (job id, version). A version never changes, so what was read once is kept."""
+
+    jobs: JobStore
+    most: int = 1_000
+    _known: dict[tuple[str, int], Job] = field(default_factory=dict)
+
+    async def get(self, job_id: str, version: int) -> Job:
+        """The job at that version; `NotFound` if it was deleted."""
+        key = (job_id, version)
+        job = self._known.get(key)
+        if job is None:
+            job = (await self.jobs.version(job_id, version)).job
+            while len(self._known) >= self.most:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = job
+        return job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Runs deliveries for one worker. `live` are the claims it holds, for the heartbeat."""
+
+    name: str
+    storage: Storage
+    journal: Journal
+    attempts: Attempts
+    events: Events
+    clock: Clock
+    definitions: Definitions
+    variables: Mapping[str, Any]
+    secret_names: frozenset[str] = frozenset()
+    lease_seconds: float = 30.0
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    live: dict[str, int] = field(default_factory=dict)
+
+    async def run(self, delivery: Delivery) -> None:
+        """Deal with one delivery, to the end of the execution or until it is handed back."""
+        work = delivery.work
+        claim = Claim(work.execution_id, work.dispatch_number, self.name, self.lease_seconds, self.clock.now())
+        answer = await self.journal.write(claim)
+        if isinstance(answer, Blocked):
+            delivery.retry(BLOCKED_SECONDS)
+            return
+        if not isinstance(answer, Claimed):
+            delivery.ack()
+            return
+        self.live[work.execution_id] = answer.execution.claim
+        try:
+            ended = await self._carry(answer)
+        except LostClaim:
+            log.warning("claim_lost", execution_id=work.execution_id, claim=answer.execution.claim)
+        else:
+            if isinstance(ended, Ended):
+                self._tell_end(answer.execution, ended)
+        finally:
+            self.live.pop(work.execution_id, None)
+            delivery.ack()
+
+    async def _carry(self, claimed: Claimed) -> Ended | Parked:
+        execution = claimed.execution
+        try:
+            job = await self.definitions.get(execution.job_id, execution.job_version)
+            passage = self._passage(execution, job)
+            if execution.claim > 1:
+                await self._replay(passage)
+        except NotFound as error:
+            return await self._give_up(execution, Failure("definition_gone", error.message))
+        if self.events.watched:
+            data = {"job": job.name, "trigger": execution.trigger, "claim": execution.claim}
+            self._tell(execution, "execution.started", data)
+        if claimed.lost:
+            crashed = await self._count_lost(passage)
+            if crashed is not None:
+                return crashed
+        return await passage.carry()
+
+    def _passage(self, execution: Execution, job: Job) -> Passage:
+        started = execution.nominal_time if execution.nominal_time is not None else execution.created_at
+        base = {
+            "input": codec.decode(execution.input),
+            "execution_id": execution.id,
+            "job_id": execution.job_id,
+            "nominal_time": None if execution.nominal_time is None else to_iso(execution.nominal_time),
+            "execution_date": to_datetime(started).astimezone(DEFAULT_ZONE).date().isoformat(),
+        }
+        context = Context(base=base, admin=self.variables, secret_names=self.secret_names)
+        return Passage(
+            execution=execution,
+            job=job,
+            walk=Walk(job, context),
+            attempts=self.attempts,
+            journal=self.journal,
+            clock=self.clock,
+            stopping=self.stopping,
+        )
+
+    async def _replay(self, passage: Passage) -> None:
+        """Walk the way the journal tells, so that finished steps are not run again."""
+        for run in await self.storage.executions.runs(passage.execution.id):
+            passage.walk.record(run, await self._output(run))
+            passage.sequence = max(passage.sequence, run.sequence)
+            passage.worked_us += run.completed_at - run.started_at
+        passage.walk.take_skipped()
+        passage.walk.take_stopped()
+
+    async def _output(self, run: StepRun) -> Raw | None:
+        if run.output_digest is not None:
+            return Raw(await self.attempts.outputs.get(run.output_digest))
+        return run.output
+
+    async def _count_lost(self, passage: Passage) -> Ended | None:
+        """The claim before was lost: the attempts at hand count, and too many crashes end the execution (H5)."""
+        execution, walk = passage.execution, passage.walk
+        rows = [self.attempts.lost(ready, execution=execution) for ready in walk.ready()]
+        if execution.crashes >= passage.job.max_crashes:
+            message = f"its worker was lost {execution.crashes} times (max_crashes)"
+            walk.stop(ExecutionState.DEAD_LETTER, Failure("crashed", message))
+        await passage.commit(rows)
+        return walk.ended
+
+    async def _give_up(self, execution: Execution, failure: Failure) -> Ended:
+        close = Close(ExecutionState.FAILED, self.clock.now(), failure)
+        await self.journal.write(Record(execution.id, execution.claim, (), close))
+        return Ended(ExecutionState.FAILED, failure)
+
+    def _tell_end(self, execution: Execution, ended: Ended) -> None:
+        if self.events.watched:
+            took = (self.clock.now() - execution.created_at) * 1000 / SECOND
+            data: dict[str, Any] = {"state": ended.state.value, "duration_ms": took}
+            if ended.failure is not None:
+                data["failure"] = {"code": ended.failure.code, "message": ended.failure.message}
+            self._tell(execution, "execution.finished", data)
+
+    def _tell(self, execution: Execution, kind: Any, data: dict[str, Any]) -> None:
+        self.events.publish(Event(type=kind, execution_id=execution.id, at=self.clock.now(), data=data))
