@@ -212,3 +212,107 @@ pub fn is_date(text: &str) -> bool {
     };
     (1..=days).contains(&day)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    fn cell(text: &str) -> Cell {
+        Cell(Cow::Borrowed(text))
+    }
+
+    fn good_report() -> Report<'static> {
+        Report {
+            airport: cell("SÂN BAY ĐÀ NẴNG"),
+            aircraft: cell("A-320"),
+            damage: cell("Minor"),
+            flight_date: cell("2000-02-29"),
+            operator: cell("US AIRWAYS*"),
+            state: cell("Texas"),
+            phase: cell("Take-off run"),
+            size: cell("Medium"),
+            species: cell("Rock pigeon"),
+            time_of_day: cell("Day"),
+            cost_other: cell("20"),
+            cost_repair: cell("100"),
+            cost_total: cell("120"),
+            speed: cell("140"),
+        }
+    }
+
+    /// The reasons for which a report is rejected, after `change` was made to a good one.
+    fn reasons(change: impl FnOnce(&mut Report)) -> Vec<&'static str> {
+        let mut report = good_report();
+        change(&mut report);
+        let checked = check(&report, 1, String::new(), &Rules::default());
+        checked.err().unwrap_or_default().into_iter().map(|problem| problem.reason).collect()
+    }
+
+    #[test]
+    fn a_good_report_becomes_typed_values_under_names_for_a_table() {
+        let report = good_report();
+        let strike = check(&report, 7, fingerprint(&report), &Rules::default()).unwrap();
+        assert_eq!((strike.row, strike.airport, strike.operator), (7, "SÂN BAY ĐÀ NẴNG", Some("US AIRWAYS")));
+        assert_eq!((strike.damage.as_str(), strike.phase.as_str()), ("minor", "take_off_run"));
+        assert_eq!((strike.speed_knots, strike.cost_total), (Some(140), 120));
+    }
+
+    #[test]
+    fn a_missing_speed_is_no_problem_but_a_missing_airport_is() {
+        assert_eq!(reasons(|report| report.speed = cell("")), [] as [&str; 0]);
+        assert_eq!(reasons(|report| report.airport = cell("  ")), ["missing"]);
+    }
+
+    #[test]
+    fn codes_that_nobody_defined_are_rejected_unless_the_step_knows_them() {
+        assert_eq!(reasons(|report| report.damage = cell("C")), ["unknown_code"]);
+        let rules = Rules { known_damage: vec!["C".into()], ..Rules::default() };
+        let report = Report { damage: cell("C"), ..good_report() };
+        assert!(check(&report, 1, String::new(), &rules).is_ok());
+    }
+
+    #[test]
+    fn a_speed_has_to_fit_the_phase_of_flight() {
+        assert_eq!(reasons(|report| report.speed = cell("320")), ["implausible_speed"]);
+        let slow = |phase| reasons(move |report| (report.phase, report.speed) = (cell(phase), cell("0")));
+        assert_eq!(slow("Approach"), ["implausible_speed"]);
+        assert_eq!(slow("Parked"), [] as [&str; 0]);
+        assert_eq!(
+            reasons(|report| (report.phase, report.speed) = (cell("Climb"), cell("401"))),
+            ["implausible_speed"]
+        );
+    }
+
+    #[test]
+    fn costs_have_to_add_up_and_repairs_to_have_a_reason() {
+        assert_eq!(reasons(|report| report.cost_total = cell("100")), ["cost_mismatch"]);
+        assert_eq!(reasons(|report| report.cost_total = cell("a lot")), ["not_a_number"]);
+        assert_eq!(reasons(|report| report.damage = cell("None")), ["repair_without_damage"]);
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_report_is_told_at_once() {
+        let both = reasons(|report| (report.flight_date, report.size) = (cell("1999-02-29"), cell("Huge")));
+        assert_eq!(both, ["not_a_date", "unknown_code"]);
+    }
+
+    #[test]
+    fn days_that_the_calendar_does_not_have_are_no_dates() {
+        assert!(["2000-02-29", "1996-02-29", "1999-12-31"].into_iter().all(is_date));
+        assert!(!["1900-02-29", "2001-04-31", "2001-13-01", "2001-1-1", "2001-01-0é", ""].into_iter().any(is_date));
+    }
+
+    #[test]
+    fn the_fingerprint_tells_reports_apart_by_every_cell() {
+        let moved = Report { airport: cell("SÂN BAY ĐÀ NẴNGA"), aircraft: cell("-320"), ..good_report() };
+        assert_eq!(fingerprint(&good_report()), fingerprint(&good_report()));
+        assert_ne!(fingerprint(&good_report()), fingerprint(&moved));
+    }
+
+    #[test]
+    fn an_unknown_operator_is_none() {
+        assert_eq!(operator(&cell("UNKNOWN")), None);
+        assert_eq!(operator(&cell("DELTA AIR LINES")), Some("DELTA AIR LINES"));
+    }
+}
