@@ -1,0 +1,125 @@
+"""The functions offered to guests: `hengio_v1`, and what AssemblyScript imports from `env` (ABI: Reactor)."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from hengio.model.outcome import OutcomeKind
+from hengio.sandbox.host.context import Answer, Status, refusal
+from hengio.sandbox.host.log import LEVELS
+from hengio.sandbox.wasmtime.callback import Definitions, HostFunction
+from hengio.sandbox.wasmtime.guest import Guest, Stop
+
+MODULE = "hengio_v1"
+IO = frozenset({"http_request", "db_query", "file_read", "file_write"})
+"""Functions with an effect or a source outside the execution."""
+LATER = frozenset((MODULE, name) for name in IO)
+NOTHING_WAITS = 0xFFFF_FFFF
+"""−1 of `take_result`."""
+_TEXT_LIMIT = 64 << 10
+"""Bytes of an AssemblyScript text that are read at most."""
+
+
+def log(guest: Guest, level: int, pointer: int, length: int) -> None:
+    """`hengio_v1.log`. A line that no limit admits is counted but not copied."""
+    guest.require(pointer, length)
+    guest.host_calls += 1
+    if guest.host_calls > guest.call.limits.host_calls:
+        guest.logs.dropped += 1
+    elif guest.logs.admits(length):
+        guest.logs.add(LEVELS[level] if level < len(LEVELS) else "info", guest.read(pointer, length))
+
+
+def get_context(guest: Guest, pointer: int, length: int) -> int:
+    """`hengio_v1.get_context`."""
+    guest.require(pointer, length)
+    calls = guest.context_calls
+    return _answer(guest, _too_many(guest) or calls.admits(length) or calls.get(guest.read(pointer, length)))
+
+
+def set_context(guest: Guest, key: int, key_length: int, value: int, value_length: int) -> int:
+    """`hengio_v1.set_context`."""
+    guest.require(key, key_length)
+    guest.require(value, value_length)
+    calls = guest.context_calls
+    denied = _too_many(guest) or calls.admits(key_length, value_length)
+    return _answer(guest, denied or calls.set(guest.read(key, key_length), guest.read(value, value_length)))
+
+
+def take_result(guest: Guest, pointer: int, capacity: int) -> int:
+    """`hengio_v1.take_result`: the waiting reply, kept if it does not fit."""
+    reply = guest.reply
+    if reply is None or len(reply) > capacity:
+        guest.require(pointer, capacity)
+        return NOTHING_WAITS
+    guest.write(pointer, reply)
+    guest.reply = None
+    return len(reply)
+
+
+def _too_many(guest: Guest) -> Answer | None:
+    """Counts a host call; past the limit, the refusal."""
+    guest.host_calls += 1
+    limit = guest.call.limits.host_calls
+    return None if guest.host_calls <= limit else refusal(Status.LIMIT_EXCEEDED, f"more than {limit} host calls")
+
+
+def _answer(guest: Guest, answer: Answer) -> int:
+    """Keep the reply for `take_result`; the guest gets `(status << 32) | length`."""
+    status, guest.reply = answer
+    return status << 32 | len(guest.reply)
+
+
+def abort(guest: Guest, message: int, file: int, line: int, column: int) -> None:
+    """AssemblyScript's `abort`: ends the call with the message and where it was raised."""
+    text, name = _utf16(guest, message) or "abort", _utf16(guest, file) or "?"
+    raise Stop(OutcomeKind.TRAPPED, "abort", f"{text} in {name}({line}:{column})")
+
+
+def trace(guest: Guest, message: int, count: int, *numbers: int) -> None:
+    """AssemblyScript's `trace`: a text and up to five numbers, logged at level debug."""
+    values = [struct.unpack("<d", struct.pack("<Q", bits))[0] for bits in numbers[: min(count, 5)]]
+    text = " ".join([_utf16(guest, message), *(f"{value:g}" for value in values)])
+    guest.logs.add("debug", text.encode())
+
+
+def console_log(guest: Guest, message: int) -> None:
+    """AssemblyScript's `console.log`."""
+    guest.logs.add("info", _utf16(guest, message).encode())
+
+
+def seed(_guest: Guest) -> int:
+    """AssemblyScript's `seed`: the bits of a float that seeds its random numbers."""
+    number = int.from_bytes(os.urandom(6), "little")
+    return int.from_bytes(struct.pack("<d", float(number)), "little")
+
+
+def _utf16(guest: Guest, pointer: int) -> str:
+    """An AssemblyScript string: UTF-16, its length in bytes in the word before it; null is empty."""
+    if pointer == 0:
+        return ""
+    if pointer < 4:
+        raise Stop(OutcomeKind.TRAPPED, "bad_pointer", f"a string at {pointer} has no room for its length")
+    length = int.from_bytes(guest.read(pointer - 4, 4), "little")
+    guest.require(pointer, length)
+    return guest.read(pointer, min(length, _TEXT_LIMIT)).decode("utf-16-le", errors="replace")
+
+
+FUNCTIONS: dict[tuple[str, str], tuple[str, HostFunction]] = {
+    (MODULE, "log"): ("(i32, i32, i32) -> ()", log),
+    (MODULE, "get_context"): ("(i32, i32) -> i64", get_context),
+    (MODULE, "set_context"): ("(i32, i32, i32, i32) -> i64", set_context),
+    (MODULE, "take_result"): ("(i32, i32) -> i32", take_result),
+    ("env", "abort"): ("(i32, i32, i32, i32) -> ()", abort),
+    ("env", "trace"): ("(i32, i32, f64, f64, f64, f64, f64) -> ()", trace),
+    ("env", "console.log"): ("(i32) -> ()", console_log),
+    ("env", "seed"): ("() -> f64", seed),
+}
+TYPES = {name: type_ for name, (type_, _) in FUNCTIONS.items()}
+
+
+def define(definitions: Definitions) -> None:
+    """Offer all of them to a linker."""
+    for (module, name), (type_, function) in FUNCTIONS.items():
+        definitions.add(module, name, type_=type_, function=function)

@@ -1,0 +1,103 @@
+"""Turns a binary into code that can be instantiated at once."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from wasmtime import Linker, Module, WasmtimeError
+
+from hengio.clock import Clock
+from hengio.errors import Refused
+from hengio.sandbox.binary import Binary
+from hengio.sandbox.wasmtime import abi, inspect, wasi
+from hengio.sandbox.wasmtime.callback import Definitions
+from hengio.sandbox.wasmtime.capi import KEEP, Scratch, raw
+from hengio.sandbox.wasmtime.engine import CraneliftEngine
+from hengio.sandbox.wasmtime.inspect import Ceilings
+
+
+class DigestMismatch(Refused):
+    """The bytes are not those that were registered (R14.4)."""
+
+    code = "digest_mismatch"
+
+
+class Compiled:
+    """A compiled module with its imports resolved, shared by all its calls.
+
+    `entries`, `memory`, `allocator`, `initialize`, `start` are positions among its exports, which is how the hot path
+    finds them. `size` is that of its machine code and data in bytes.
+    """
+
+    __slots__ = (
+        "_owned",
+        "address",
+        "allocator",
+        "can_grow",
+        "digest",
+        "entries",
+        "initialize",
+        "kind",
+        "memory",
+        "memory_minimum",
+        "quick_start",
+        "size",
+        "start",
+        "uses_wasi",
+    )
+
+    def __init__(self, *, digest: str, declared: Binary, instantiable: Any, size: int) -> None:
+        self._owned = instantiable
+        self.address = raw(instantiable)
+        self.digest = digest
+        self.size = size
+        self.kind = inspect.recognise(declared)
+        self.memory = _index(declared, "memory", "memory")
+        self.allocator = _index(declared, inspect.allocator(declared) or "", "func")
+        self.initialize = _index(declared, inspect.INITIALIZE, "func")
+        self.start = _index(declared, inspect.START, "func")
+        self.entries = {name: _index(declared, name, "func") for name in inspect.entries(declared)}
+        self.uses_wasi = any(item.module == wasi.MODULE for item in declared.imports)
+        self.quick_start = not declared.has_start
+        self.memory_minimum = declared.memories[0].minimum
+        self.can_grow = declared.memories[0].maximum != declared.memories[0].minimum
+
+
+class Compiler:
+    """Compiles for one engine. Not on the event loop: a large module takes seconds."""
+
+    def __init__(self, engine: CraneliftEngine, *, clock: Clock, ceilings: Ceilings) -> None:
+        self._engine = engine
+        self._ceilings = ceilings
+        self._linker = Linker(engine.handle)
+        self._linker.allow_shadowing = True
+        self._linker.define_wasi()
+        self._definitions = Definitions(self._linker)
+        wasi.define(self._definitions, clock)
+        abi.define(self._definitions)
+
+    def compile(self, binary: bytes, digest: str) -> Compiled:
+        """Raises `DigestMismatch` before anything else is done with other bytes, `Refused` for unacceptable ones."""
+        found = hashlib.sha256(binary).hexdigest()
+        if found != digest:
+            raise DigestMismatch(f"the module's bytes have the digest {found}, not {digest}")
+        declared = inspect.declare(binary, self._ceilings)
+        inspect.recognise(declared)
+        try:
+            module = Module(self._engine.handle, binary)
+            instantiable = self._linker.instantiate_pre(module)
+        except WasmtimeError as error:
+            raise Refused(f"the module does not compile: {str(error).strip()}") from error
+        return Compiled(digest=digest, declared=declared, instantiable=instantiable, size=_image_size(module))
+
+
+def _index(declared: Binary, name: str, kind: str) -> int | None:
+    export = declared.export(name, kind)
+    return None if export is None else export.index
+
+
+def _image_size(module: Module) -> int:
+    scratch = Scratch()
+    KEEP.module_image_range(raw(module), scratch.out, scratch.out + 8)
+    return scratch.words[Scratch.OUT + 1] - scratch.words[Scratch.OUT]

@@ -1,0 +1,150 @@
+"""A running guest: what it may still do, what it did, and its memory, as host functions see them.
+
+One `Guest` belongs to one call and one thread; nothing in it outlives the call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from typing import Any
+
+from hengio.model.outcome import Frame, OutcomeKind
+from hengio.sandbox.host.context import ContextCalls
+from hengio.sandbox.host.log import Lines, Logs
+from hengio.sandbox.protocol import Call
+from hengio.sandbox.wasmtime.capi import KEEP
+
+
+class Stop(Exception):
+    """Ends a guest for a reason of its own: `kind` and a stable `code` go to the outcome."""
+
+    def __init__(self, kind: OutcomeKind, code: str, message: str, *, details: Any = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.code = code
+        self.message = message
+        self.details = details
+        self.backtrace: tuple[Frame, ...] = ()
+        self.by_host = True
+        """Whether a host function or the clock ended it, not the guest's own instruction."""
+
+
+class Guest:
+    """One call of a guest. `deadline` is on the monotonic clock; `cancel` may come from any thread."""
+
+    __slots__ = (
+        "_context",
+        "_logs",
+        "_streams",
+        "_woken",
+        "call",
+        "cancelled",
+        "closed",
+        "context",
+        "deadline",
+        "host_calls",
+        "memory",
+        "memory_known",
+        "output",
+        "read_to",
+        "reply",
+        "started",
+        "stop",
+    )
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.cancelled = False
+        self.started = self.deadline = 0.0
+        self.context = self.memory = 0
+        self.memory_known = False
+        self.stop: BaseException | None = None
+        self.reply: bytes | None = None
+        self.host_calls = 0
+        self.output: bytearray | None = None
+        """A command's stdout; None for a reactor, whose stdout is logged."""
+        self.read_to = self.closed = 0
+        """How much of stdin was read; which standard streams were closed (a bit each)."""
+        self._streams: dict[int, Lines] | None = None
+        self._woken: threading.Event | None = None
+        self._logs: Logs | None = None
+        self._context: ContextCalls | None = None
+
+    @property
+    def logs(self) -> Logs:
+        """Made when first needed: most calls log nothing."""
+        if self._logs is None:
+            self._logs = Logs(self.call.limits, self.call.on_log)
+        return self._logs
+
+    @property
+    def context_calls(self) -> ContextCalls:
+        if self._context is None:
+            self._context = ContextCalls(self.call.context, self.call.limits)
+        return self._context
+
+    @property
+    def logged(self) -> Logs | None:
+        return self._logs
+
+    def stream(self, fd: int) -> Lines:
+        """The log lines that a standard stream is cut into."""
+        if self._streams is None:
+            self._streams = {}
+        if fd not in self._streams:
+            self._streams[fd] = Lines(self.logs, level="info", limit=self.call.limits.log_bytes)
+        return self._streams[fd]
+
+    def flush(self) -> None:
+        """Take unfinished lines of the standard streams as lines."""
+        for lines in (self._streams or {}).values():
+            lines.flush()
+
+    @property
+    def writes(self) -> tuple[tuple[str, Any], ...]:
+        return tuple(self._context.writes) if self._context is not None else ()
+
+    def cancel(self) -> None:
+        """End the guest at its next check: at most a tick of the engine away, at once if it sleeps."""
+        self.cancelled = True
+        if self._woken is not None:
+            self._woken.set()
+
+    def check(self) -> None:
+        """Raises `Stop` when the call was cancelled or its time is over."""
+        if self.cancelled:
+            raise Stop(OutcomeKind.CANCELLED, "cancelled", "the call was cancelled")
+        if time.monotonic() >= self.deadline:
+            seconds = self.call.limits.timeout_seconds
+            raise Stop(OutcomeKind.TIMED_OUT, "timed_out", f"the call took longer than {seconds:g} s")
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but neither past the deadline nor past a cancel: both raise `Stop`."""
+        self._woken = threading.Event()
+        self._woken.wait(0 if self.cancelled else max(0.0, min(seconds, self.deadline - time.monotonic())))
+        self.check()
+
+    def read(self, pointer: int, length: int) -> bytes:
+        """Bytes of guest memory. Raises `Stop` (`bad_pointer`) unless all of them lie inside it."""
+        return ctypes.string_at(self._locate(pointer, length), length)
+
+    def write(self, pointer: int, data: bytes) -> None:
+        """Copy into guest memory, under the same check."""
+        ctypes.memmove(self._locate(pointer, len(data)), data, len(data))
+
+    def require(self, pointer: int, length: int) -> None:
+        """Only the check."""
+        self._locate(pointer, length)
+
+    def _locate(self, pointer: int, length: int) -> int:
+        size = KEEP.memory_data_size(self.context, self.memory)
+        if pointer + length > size:
+            where = f"{length} bytes at {pointer}, but guest memory has {size}"
+            raise Stop(OutcomeKind.TRAPPED, "bad_pointer", f"a pointer outside guest memory: {where}")
+        return int(KEEP.memory_data(self.context, self.memory)) + pointer
+
+    @property
+    def memory_size(self) -> int:
+        return int(KEEP.memory_data_size(self.context, self.memory)) if self.memory_known else 0

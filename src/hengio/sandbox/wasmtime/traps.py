@@ -1,0 +1,92 @@
+"""Why a guest ended, from what the engine reports: kind, cause in words, and the guest's own backtrace."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_uint8, c_uint64
+
+from hengio.model.outcome import Frame, OutcomeKind
+from hengio.sandbox.wasmtime.capi import KEEP, Scratch
+from hengio.sandbox.wasmtime.guest import Guest, Stop
+
+TRAPPED = OutcomeKind.TRAPPED
+CAUSES: dict[int, tuple[OutcomeKind, str, str]] = {
+    0: (OutcomeKind.STACK_OVERFLOW, "stack_overflow", "the call stack is exhausted"),
+    1: (TRAPPED, "out_of_bounds", "a memory access out of bounds"),
+    3: (TRAPPED, "table_out_of_bounds", "a table access out of bounds"),
+    4: (TRAPPED, "null_call", "an indirect call of a null entry"),
+    5: (TRAPPED, "bad_signature", "an indirect call of a function of another type"),
+    6: (TRAPPED, "integer_overflow", "an integer overflow"),
+    7: (TRAPPED, "division_by_zero", "an integer division by zero"),
+    8: (TRAPPED, "bad_conversion", "a float that does not fit an integer"),
+    9: (TRAPPED, "unreachable", "the guest gave up (an unreachable instruction: usually a panic or an assertion)"),
+    11: (OutcomeKind.OUT_OF_FUEL, "out_of_fuel", "the fuel is used up"),
+}
+"""`wasmtime_trap_code_enum` → kind, cause, words. Others are a trap without a name of their own here."""
+_OVER_LIMIT = "exceeds"
+"""Wasmtime says an initial memory or table over the limit only as text: `… minimum size of N … exceeds … limits`."""
+
+
+def take(scratch: Scratch, error: int | None, guest: Guest) -> Stop:
+    """What ended the guest, as a `Stop` to raise; frees the trap or error. Re-raises a fault of the host itself."""
+    trap = scratch.words[Scratch.TRAP]
+    scratch.words[Scratch.TRAP] = 0
+    stop = _from_trap(scratch, trap) if trap else _from_error(scratch, error or 0)
+    if guest.stop is None:
+        return stop
+    if not isinstance(guest.stop, Stop):
+        raise guest.stop
+    guest.stop.backtrace = stop.backtrace
+    return guest.stop
+
+
+def _from_trap(scratch: Scratch, trap: int) -> Stop:
+    code = c_uint8()
+    known = KEEP.trap_code(trap, ctypes.addressof(code))
+    unknown = (TRAPPED, "trapped", f"trap {code.value}")
+    stop = Stop(*(CAUSES.get(code.value, unknown) if known else unknown))
+    stop.by_host = not known
+    KEEP.wasm_trap_trace(trap, scratch.out)
+    stop.backtrace = _frames(scratch)
+    KEEP.wasm_trap_delete(trap)
+    return stop
+
+
+def _from_error(scratch: Scratch, error: int) -> Stop:
+    """An error of the engine: a limit that the module's own declarations exceed, else a call stopped by the clock."""
+    message = _text(scratch, error)
+    KEEP.error_wasm_trace(error, scratch.out)
+    frames = _frames(scratch)
+    KEEP.error_delete(error)
+    if _OVER_LIMIT in message or "limit" in message:
+        stop = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", f"the module does not fit its limits: {message}")
+    else:
+        stop = Stop(TRAPPED, "trapped", message)
+    stop.backtrace = frames
+    return stop
+
+
+def _text(scratch: Scratch, error: int) -> str:
+    KEEP.error_message(error, scratch.out)
+    size, data = scratch.words[Scratch.OUT], scratch.words[Scratch.OUT + 1]
+    text = ctypes.string_at(data, size).decode(errors="replace")
+    KEEP.wasm_byte_vec_delete(scratch.out)
+    return text.partition("\n")[0]
+
+
+def _frames(scratch: Scratch) -> tuple[Frame, ...]:
+    """The frames in the vector at `scratch.out`, which is freed."""
+    count, data = scratch.words[Scratch.OUT], scratch.words[Scratch.OUT + 1]
+    addresses = (c_uint64 * count).from_address(data) if count else ()
+    frames = tuple(Frame(_function(frame), KEEP.wasm_frame_module_offset(frame)) for frame in addresses)
+    KEEP.wasm_frame_vec_delete(scratch.out)
+    return frames
+
+
+def _function(frame: int) -> str:
+    """The name section's name (a `wasm_name_t`: size, data), else the function's number."""
+    name = KEEP.frame_func_name(frame)
+    if not name:
+        return f"func[{KEEP.wasm_frame_func_index(frame)}]"
+    size, data = (c_uint64 * 2).from_address(name)
+    return ctypes.string_at(data, size).decode(errors="replace")
