@@ -1,0 +1,31 @@
+"""Fixtures for every test: real servers, started at most once in a run and only when a test asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.servers import PostgresServer, S3Server, postgres_server, s3_server
+
+
+@pytest.fixture(scope="session", name="postgres_server")
+def _postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL on which databases may be created."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The URL (`postgresql://…`) of a fresh, empty database that is gone after the test."""
+    url = await postgres_server.create_database()
+    yield url
+    await postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session", name="s3_server")
+def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server with one bucket."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server

