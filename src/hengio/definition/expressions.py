@@ -10,7 +10,7 @@
     reference  = name { "." key | "[" index "]" | "[" string "]" }
 
 Names and keys may hold hyphens; there is no arithmetic, so nothing is ambiguous. In strings `\\` escapes a quote,
-itself, `n`, `r` and `t`. The meaning of each node is in `evaluation`.
+itself, `n`, `r` and `t`. The nodes are in `syntax`, their meaning in `evaluation`.
 """
 
 from __future__ import annotations
@@ -18,90 +18,44 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, cast
 
 from hengio.codec import Json
-from hengio.definition import words
-from hengio.errors import Refused
+from hengio.definition.syntax import (
+    Comparison,
+    Constant,
+    Either,
+    Expression,
+    Listing,
+    Logic,
+    Malformed,
+    Negation,
+    Reference,
+    Sign,
+)
 
 MAX_LENGTH = 8_192
 MAX_DEPTH = 32
 _MAX_DIGITS = 400
 
-Sign = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
-
-
-class Malformed(Refused):
-    """Text that is not an expression or a template. `column` counts characters from 1."""
-
-    code = "malformed_expression"
-
-    def __init__(self, message: str, *, column: int, hint: str = "") -> None:
-        super().__init__(f"column {column}: {message}", hint=hint)
-        self.column = column
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A path into a context or a row. `optional`: a `??` follows. `braced`: it stood inside `{{ }}` or `${ }`."""
-
-    path: tuple[str | int, ...]
-    column: int = 1
-    optional: bool = False
-    braced: bool = False
-
-    def __str__(self) -> str:
-        return words.dotted(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A literal."""
-
-    value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list whose items may be references."""
-
-    items: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """`a ?? b ?? c`: the first that is neither missing nor null; the last one as it is."""
-
-    operands: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Negation:
-    """`not a`."""
-
-    operand: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Logic:
-    """`a and b and c`, or the same with `or`."""
-
-    word: Literal["and", "or"]
-    operands: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two values and the sign between them."""
-
-    sign: Sign
-    left: Expression
-    right: Expression
-
-
-Expression = Reference | Constant | Listing | Either | Negation | Logic | Comparison
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "Comparison",
+    "Constant",
+    "Either",
+    "Expression",
+    "Listing",
+    "Logic",
+    "Malformed",
+    "Negation",
+    "Reference",
+    "braced",
+    "condition",
+    "reference",
+]
 
 
 @lru_cache(maxsize=2_048)

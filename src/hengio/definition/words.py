@@ -41,17 +41,25 @@ def shown(value: Any) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names in backquotes with commas between; the first dozen, each cut after 40 characters."""
     every = list(names)
-    text = ", ".join(f"`{name if len(name) <= _SHOWN else name[:_SHOWN] + '…'}`" for name in every[:_LISTED])
+    text = ", ".join(f"`{cut(name)}`" for name in every[:_LISTED])
     return text + (f" and {len(every) - _LISTED} more" if len(every) > _LISTED else "")
+
+
+def cut(name: str) -> str:
+    """A name, cut after 40 characters."""
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+
+
+def close(name: str, known: Iterable[str]) -> str:
+    """A hint: the known name that `name` was probably meant to be; empty if none is near."""
+    found = get_close_matches(name[:_SHOWN], list(known), n=1, cutoff=0.6)
+    return f"did you mean `{cut(found[0])}`?" if found else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint: the known name that `name` was probably meant to be, else what is known; empty if nothing is."""
     every = list(known)
-    close = get_close_matches(name, every, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return f"known: {listed(every)}" if every else ""
+    return close(name, every) or (f"known: {listed(every)}" if every else "")
 
 
 def child(path: str, key: str | int) -> str:

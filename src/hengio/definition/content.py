@@ -1,0 +1,97 @@
+"""Checks of what a job and each step say for themselves: numbers, retries, what goes together (H3, H4, H5)."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any
+
+import msgspec
+
+from hengio.definition import ranges, words
+from hengio.definition.findings import Findings
+from hengio.definition.templates import is_template
+from hengio.model.job import Job
+from hengio.model.outcome import OutcomeKind
+from hengio.model.policy import Retry
+from hengio.model.step import Step
+
+
+def check_job(job: Job, findings: Findings) -> None:
+    """Tell what is wrong with the job's own fields, and what this version keeps but does not do."""
+    ranges.check(msgspec.structs.asdict(job), ranges.JOB, findings, "$")
+    if not job.name.strip():
+        findings.error("$.name", "a job needs a name")
+    webhook = job.triggers.webhook
+    if webhook.rate_limit is not None:
+        limit = msgspec.structs.asdict(webhook.rate_limit)
+        ranges.check(limit, ranges.RATE_LIMIT, findings, "$.triggers.webhook.rate_limit")
+    by_hand = "this version starts jobs by hand only"
+    if job.schedule is not None:
+        findings.warn("$.schedule", f"the schedule is kept and does nothing: {by_hand}")
+    if webhook.enabled:
+        findings.warn("$.triggers.webhook", f"the webhook is kept and does nothing: {by_hand}")
+
+
+def check_step(step: Step, findings: Findings, path: str) -> None:
+    """Tell what is wrong with a step's own fields and with combinations in its configuration."""
+    ranges.check(msgspec.structs.asdict(step), ranges.STEP, findings, path)
+    _check_retry(step.retry, findings, f"{path}.retry")
+    ranges.check(step.config, ranges.CONFIG.get(step.type, {}), findings, f"{path}.config")
+    match step.type:
+        case "database":
+            _check_database(step.config, findings, f"{path}.config")
+        case "file_processing":
+            _check_file(step.config, findings, f"{path}.config")
+        case _:
+            pass
+
+
+def _check_retry(retry: Retry, findings: Findings, path: str) -> None:
+    ranges.check(msgspec.structs.asdict(retry), ranges.RETRY, findings, path)
+    if not retry.delays_seconds:
+        findings.error(f"{path}.delays_seconds", "needs at least one delay", "0 tries again at once")
+    known = [kind.value for kind in OutcomeKind if kind is not OutcomeKind.SUCCEEDED]
+    for place, kind in enumerate(retry.on):
+        if kind not in known:
+            findings.error(f"{path}.on[{place}]", f"`{words.cut(kind)}` is no outcome", words.nearest(kind, known))
+
+
+def _check_database(config: dict[str, Any], findings: Findings, path: str) -> None:
+    if config.get("parameters") is not None and config.get("batch") is not None:
+        findings.error(f"{path}.batch", "`parameters` and `batch` exclude each other")
+    if isinstance(query := config.get("query"), str) and not query.strip():
+        findings.error(f"{path}.query", "the statement is empty")
+
+
+def _check_file(config: dict[str, Any], findings: Findings, path: str) -> None:
+    sources = [name for name in ("data_source", "sheets") if config.get(name) is not None]
+    match config.get("operation"):
+        case "read" if sources:
+            findings.error(f"{path}.{sources[0]}", f"`{sources[0]}` is for writing", 'set `operation` to "write"')
+        case "write" if len(sources) != 1:
+            findings.error(path, "writing takes its rows from `data_source` or from `sheets`: exactly one of them")
+        case _:
+            pass
+    layout = config.get("format")
+    name = layout.get("type") if isinstance(layout, dict) else layout
+    if name == "csv" and "sheets" in sources:
+        findings.error(f"{path}.sheets", "a CSV file has no sheets")
+    if isinstance(layout, dict):
+        ranges.check(layout, ranges.FORMAT, findings, f"{path}.format")
+        _check_csv(layout, findings, f"{path}.format")
+
+
+def _check_csv(layout: dict[str, Any], findings: Findings, path: str) -> None:
+    delimiter, encoding = layout.get("delimiter", ","), layout.get("encoding", "utf-8")
+    if isinstance(delimiter, str) and not is_template(delimiter) and len(delimiter) != 1:
+        findings.error(f"{path}.delimiter", f"must be one character, got {words.shown(delimiter)}")
+    if isinstance(encoding, str) and not is_template(encoding) and not _is_text_encoding(encoding):
+        findings.error(f"{path}.encoding", f"there is no text encoding {words.shown(encoding)}")
+
+
+def _is_text_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+        return isinstance("".encode(name), bytes)
+    except (LookupError, ValueError):
+        return False

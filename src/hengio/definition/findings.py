@@ -1,0 +1,27 @@
+"""What a check of a definition found: errors forbid the job, warnings are told and kept out of the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hengio.errors import Problem
+
+MOST = 100
+
+
+class Findings:
+    """Errors and warnings in the order they were found, the first 100 of each."""
+
+    def __init__(self) -> None:
+        self.errors: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def error(self, path: str, message: str, hint: str = "") -> None:
+        self.errors_from([Problem(path, message, hint)])
+
+    def errors_from(self, problems: Iterable[Problem]) -> None:
+        self.errors = [*self.errors, *problems][:MOST]
+
+    def warn(self, path: str, message: str, hint: str = "") -> None:
+        if len(self.warnings) < MOST:
+            self.warnings.append(Problem(path, message, hint))

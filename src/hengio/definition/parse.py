@@ -1,0 +1,148 @@
+"""From text to a job: JSON or YAML → a JSON value → a `Job` in canonical form (H3).
+
+`read` is the edge where hostile text arrives: it is bounded in size and depth before anything looks at it. A spelling
+of the definition other than the canonical one is a function from document to document between `read` and `parse`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Literal, NoReturn
+
+import msgspec
+
+from hengio import codec
+from hengio.codec import Json
+from hengio.definition import shape, yamltext
+from hengio.definition.yamltext import MAX_DEPTH
+from hengio.errors import Problem, Refused
+from hengio.model.job import Job
+
+MAX_BYTES = 1 << 20
+
+Format = Literal["json", "yaml", "auto"]
+
+
+class InvalidDefinition(Refused):
+    """A job definition that cannot be accepted. `problems` tells everything that is wrong with it."""
+
+    code = "invalid_definition"
+
+    @classmethod
+    def of(cls, problems: list[Problem]) -> InvalidDefinition:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        return cls(f"the job definition has {count}", problems=problems)
+
+
+def read(source: str | bytes, *, format: Format = "auto") -> Json:  # noqa: A002 - the word on the command line
+    """The JSON value of a text of at most 1 MiB, nested at most 64 deep, without duplicate keys.
+
+    `auto` takes a text that begins with `{` or `[` for JSON. Raises `InvalidDefinition` with line and column.
+    """
+    text = _text(source)
+    if format == "json" or (format == "auto" and text.lstrip()[:1] in {"{", "["}):
+        return _json(text)
+    try:
+        return _encodable(yamltext.read(text))
+    except yamltext.InvalidYaml as error:
+        raise InvalidDefinition.of([Problem("$", error.message, error.hint)]) from error
+
+
+def parse(document: Json) -> Job:
+    """The job of a canonical document. Raises `InvalidDefinition` with every problem of its shape."""
+    found = job_problems(document)
+    if found:
+        raise InvalidDefinition.of(found)
+    return convert(document)
+
+
+def job_problems(document: Json) -> list[Problem]:
+    """What is wrong with the shape of a document, the steps' configurations aside."""
+    if deep := too_deep(document):
+        return [deep]
+    return shape.problems(document, Job)
+
+
+def convert(document: Json) -> Job:
+    """The job of a document without problems of shape."""
+    try:
+        return msgspec.convert(document, Job)
+    except msgspec.ValidationError as error:
+        raise InvalidDefinition.of([Problem("$", str(error))]) from error
+
+
+def canonical(job: Job) -> bytes:
+    """The job as compact JSON; defaults are left out and authors' objects keep their order."""
+    return codec.encode(job)
+
+
+def too_deep(document: Json) -> Problem | None:
+    """The problem of a value nested more than 64 deep, found without recursion."""
+    layer, depth = [document], 0
+    while layer:
+        if depth > MAX_DEPTH:
+            return Problem("$", f"nested more than {MAX_DEPTH} deep")
+        inner: list[Any] = []
+        for value in layer:
+            if isinstance(value, dict):
+                inner.extend(each for each in value.values() if isinstance(each, (dict, list, tuple)))
+            elif isinstance(value, (list, tuple)):
+                inner.extend(each for each in value if isinstance(each, (dict, list, tuple)))
+        layer, depth = inner, depth + 1
+    return None
+
+
+def _text(source: str | bytes) -> str:
+    try:
+        data = source.encode() if isinstance(source, str) else source
+        text = data.decode("utf-8-sig")
+    except UnicodeError as error:
+        raise InvalidDefinition.of([Problem("$", "not UTF-8", f"at byte {getattr(error, 'start', 0)}")]) from error
+    if len(data) > MAX_BYTES:
+        raise InvalidDefinition.of([Problem("$", f"larger than {MAX_BYTES} bytes")])
+    return text
+
+
+def _json(text: str) -> Json:
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+    except json.JSONDecodeError as error:
+        message = f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+        raise InvalidDefinition.of([Problem("$", message)]) from error
+    except RecursionError as error:
+        raise InvalidDefinition.of([Problem("$", f"nested more than {MAX_DEPTH} deep")]) from error
+    except (ValueError, Refused) as error:
+        raise InvalidDefinition.of([Problem("$", str(error))]) from error
+    if deep := too_deep(value):
+        raise InvalidDefinition.of([deep])
+    return _encodable(value)
+
+
+def _encodable(value: Json) -> Json:
+    """The value, unless a string in it holds half a surrogate pair, which JSON escapes can spell and UTF-8 cannot."""
+    try:
+        codec.encode(value)
+    except (UnicodeEncodeError, ValueError, TypeError) as error:
+        raise InvalidDefinition.of([Problem("$", "a string is not valid Unicode")]) from error
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for name, member in pairs:
+        if name in value:
+            raise Refused(f"the key `{name[:40]}` appears twice in one object")
+        value[name] = member
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise Refused(f"the number {text[:40]} is too large")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise Refused(f"{name} is not JSON")

@@ -1,0 +1,63 @@
+"""The numbers of a definition that have limits, and what those are (H3, H5, R1.5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hengio.codec import Json
+from hengio.definition import words
+from hengio.definition.findings import Findings
+
+MAX_STEPS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`, both included unless `above`, where `low` itself is too little."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+
+    def holds(self, value: float) -> bool:
+        return (value > self.low if self.above else value >= self.low) and value <= self.high
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"{'greater than' if self.above else 'at least'} {self.low:g}"
+        return f"{'above' if self.above else 'from'} {self.low:g} to {self.high:g}"
+
+
+_POSITIVE = Range(0, above=True)
+_COUNT = Range(1)
+JOB: Mapping[str, Range] = {
+    "timeout_seconds": _POSITIVE,
+    "deadline_seconds": _POSITIVE,
+    "max_retries": Range(0, 10),
+    "max_crashes": Range(0, 100),
+    "max_parallel": Range(1, 256),
+}
+RATE_LIMIT: Mapping[str, Range] = {"max_requests": _COUNT, "window_seconds": _COUNT}
+STEP: Mapping[str, Range] = {"timeout_seconds": _POSITIVE, "max_visits": Range(1, 10_000)}
+RETRY: Mapping[str, Range] = {"max_retries": Range(0, 10), "delays_seconds": Range(0), "jitter": Range(0, 1)}
+CONFIG: Mapping[str, Mapping[str, Range]] = {
+    "wasm": {"fuel_limit": Range(1, (1 << 63) - 1), "timeout_seconds": _POSITIVE, "memory_limit_mb": Range(1, 4096)},
+    "database": {"max_rows": _COUNT, "timeout_seconds": _POSITIVE},
+    "file_processing": {"max_rows": _COUNT},
+}
+FORMAT: Mapping[str, Range] = {"sheet": Range(0), "header_row": _COUNT}
+
+
+def check(value: Json, ranges: Mapping[str, Range], findings: Findings, path: str) -> None:
+    """Tell every number (or number of a list) in the object `value` that leaves its range; the rest is passed by."""
+    if not isinstance(value, Mapping):
+        return
+    for name, allowed in ranges.items():
+        given = value.get(name)
+        for place, each in enumerate(given if isinstance(given, (list, tuple)) else [given]):
+            if isinstance(each, (int, float)) and not isinstance(each, bool) and not allowed.holds(each):
+                here = words.child(path, name)
+                here = words.child(here, place) if isinstance(given, (list, tuple)) else here
+                findings.error(here, f"must be {allowed}, got {words.shown(each)}")

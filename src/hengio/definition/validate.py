@@ -1,0 +1,101 @@
+"""Says at creation whether a job can be accepted, and everything that is wrong or doubtful about it (H3, R13.1).
+
+Shape first, then meaning. A `Catalog` tells what is known where the job will run; without one, what lies outside the
+definition is not checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import get_args
+
+from hengio import codec
+from hengio.codec import Json
+from hengio.definition import content, outside, parse, ranges, routes, shape, words
+from hengio.definition.configs import CONFIGS
+from hengio.definition.findings import Findings
+from hengio.definition.flow import Flow
+from hengio.definition.outside import Catalog
+from hengio.definition.uses import Uses
+from hengio.errors import Problem
+from hengio.model.job import Job
+from hengio.model.step import StepType
+
+__all__ = ["Catalog", "Report", "validate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The verdict. `job` and `normalized` (the canonical definition) are there if it is valid."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    job: Job | None
+    normalized: Json | None
+
+    @property
+    def valid(self) -> bool:
+        return not self.errors
+
+    def as_json(self) -> dict[str, Json]:
+        """`{"valid", "errors", "warnings", "normalized"}`, each problem as `{"path", "message", "hint"}`."""
+        return {
+            "valid": self.valid,
+            "errors": [asdict(each) for each in self.errors],
+            "warnings": [asdict(each) for each in self.warnings],
+            "normalized": self.normalized,
+        }
+
+
+def validate(document: Json, *, catalog: Catalog | None = None) -> Report:
+    """Everything there is to say about a definition as it was read (`parse.read`); never raises for its content."""
+    findings = Findings()
+    findings.errors_from(parse.job_problems(document))
+    job = None
+    if not findings.errors:
+        job = _converted(document, findings)
+    if parse.too_deep(document) is None:
+        _check_configs(document, findings)
+    if job is not None:
+        _check_meaning(job, findings, catalog)
+    if findings.errors:
+        job = None
+    normalized = codec.decode(parse.canonical(job)) if job is not None else None
+    return Report(errors=tuple(findings.errors), warnings=tuple(findings.warnings), job=job, normalized=normalized)
+
+
+def _converted(document: Json, findings: Findings) -> Job | None:
+    try:
+        return parse.convert(document)
+    except parse.InvalidDefinition as error:
+        findings.errors_from(error.problems)
+        return None
+
+
+def _check_configs(document: Json, findings: Findings) -> None:
+    """The shape of each step's configuration, also where the rest of the document has errors."""
+    steps = document.get("steps") if isinstance(document, dict) else None
+    for place, step in enumerate(steps if isinstance(steps, list) else []):
+        if not isinstance(step, dict) or step.get("type") not in get_args(StepType):
+            continue
+        path = words.child("$.steps", place)
+        wanted = CONFIGS.get(step["type"])
+        if wanted is None:
+            message = f"the step type `{step['type']}` is not available in this version"
+            findings.error(f"{path}.type", message, f"available: {words.listed(CONFIGS)}")
+        elif isinstance(config := step.get("config", {}), dict):
+            findings.errors_from(shape.problems(config, wanted, path=f"{path}.config", templates=True))
+
+
+def _check_meaning(job: Job, findings: Findings, catalog: Catalog | None) -> None:
+    content.check_job(job, findings)
+    flow = Flow(job) if routes.check(job, findings) else None
+    uses = Uses(job, findings, flow=flow, variables=catalog.variables if catalog else None)
+    for place, step in enumerate(job.steps[: ranges.MAX_STEPS]):
+        path = words.child("$.steps", place)
+        content.check_step(step, findings, path)
+        uses.check(step, path)
+        if flow is not None and not flow.can_run(step.id):
+            findings.warn(path, f"nothing leads to `{step.id}`: it can never run")
+        if catalog is not None:
+            outside.check(step, findings, path, catalog=catalog)
