@@ -191,7 +191,7 @@ def _statement(sql: str) -> tuple[str, tuple[Expression, ...]]:
     parts = compiled(sql).parts
     written: list[str] = []
     found: list[Expression] = []
-    for part, following in zip(parts, (*parts[1:], ""), strict=True):
+    for part, following in zip(parts, (*parts[1:], ""), strict=False):
         if isinstance(part, str):
             written.append(part)
             continue
