@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 MODULES = Path(os.environ.get("HENGIO_TEST_MODULES", EXAMPLES / "modules"))
 CSV = EXAMPLES / "wildlife-strikes" / "data" / "birdstrikes.csv"
 DAMAGE = "Effect Amount of damage"
-STEPS = {"alert_step": "alert", "normal_step": "store"}
+STEPS: dict[str, Any] = {"alert_step": "alert", "normal_step": "store"}
 
 
 @pytest.fixture(scope="module", name="sandbox")
