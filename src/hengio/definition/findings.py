@@ -16,6 +16,16 @@ class Findings:
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
+    @property
+    def full(self) -> bool:
+        """Whether there are as many errors as are told; looking for more is of no use."""
+        return len(self.errors) >= MOST
+
+    @property
+    def warned(self) -> bool:
+        """The same of warnings."""
+        return len(self.warnings) >= MOST
+
     def error(self, path: str, message: str, hint: str = "") -> None:
         self.errors_from([Problem(path, message, hint)])
 
@@ -23,5 +33,5 @@ class Findings:
         self.errors = [*self.errors, *problems][:MOST]
 
     def warn(self, path: str, message: str, hint: str = "") -> None:
-        if len(self.warnings) < MOST:
+        if not self.warned:
             self.warnings.append(Problem(path, message, hint))

@@ -121,9 +121,11 @@ def _cuts(graph: Graph, fan: _Fan, start: str) -> list[tuple[str, str]]:
     outside = _reached({**graph, fan.router: beside}, [start])
     inside = _region(graph, fan) - outside
     cuts: list[tuple[str, str]] = []
+    walls = fan.targets | _join(fan)
     for target in fan.targets:
-        own = _reached(graph, graph[target], walls=fan.targets | _join(fan)) | {target}
-        cuts += [(each, target) for each in inside - own if target in graph[each]]
+        if into := [each for each in inside if target in graph[each]]:
+            own = _reached(graph, graph[target], walls=walls) | {target}
+            cuts += [(each, target) for each in into if each not in own]
     return cuts
 
 

@@ -89,10 +89,8 @@ def _remembered(path: str) -> Path:
 
 def _root_value(context: Context, path: Path, *, raw: bool) -> Json:
     value = context.base[str(path[0])]
-    if isinstance(value, Raw):
-        if raw and len(path) == 1:
-            return value
-        value = codec.decode(value)
+    if isinstance(value, Raw) and len(path) == 1:
+        return value if raw else codec.decode(value)
     return _inside(value, path, start=1)
 
 
@@ -147,6 +145,8 @@ def _inside(value: Json, path: Path, *, start: int, secret: bool = False) -> Jso
     """Follow `path` from its key number `start`, beginning at `value`."""
     for place in range(start, len(path)):
         key = path[place]
+        if isinstance(value, Raw):
+            value = codec.decode(value)
         match value:
             case dict() if isinstance(key, str) and key in value:
                 value = value[key]

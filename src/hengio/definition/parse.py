@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, NoReturn
 
 import msgspec
@@ -29,10 +30,9 @@ class InvalidDefinition(Refused):
 
     code = "invalid_definition"
 
-    @classmethod
-    def of(cls, problems: list[Problem]) -> InvalidDefinition:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        return cls(f"the job definition has {count}", problems=problems)
+        super().__init__(f"the job definition has {count}", problems=problems)
 
 
 def read(source: str | bytes, *, format: Format = "auto") -> Json:  # noqa: A002 - the word on the command line
@@ -46,14 +46,14 @@ def read(source: str | bytes, *, format: Format = "auto") -> Json:  # noqa: A002
     try:
         return _encodable(yamltext.read(text))
     except yamltext.InvalidYaml as error:
-        raise InvalidDefinition.of([Problem("$", error.message, error.hint)]) from error
+        raise InvalidDefinition([Problem("$", error.message, error.hint)]) from error
 
 
 def parse(document: Json) -> Job:
     """The job of a canonical document. Raises `InvalidDefinition` with every problem of its shape."""
     found = job_problems(document)
     if found:
-        raise InvalidDefinition.of(found)
+        raise InvalidDefinition(found)
     return convert(document)
 
 
@@ -69,7 +69,7 @@ def convert(document: Json) -> Job:
     try:
         return msgspec.convert(document, Job)
     except msgspec.ValidationError as error:
-        raise InvalidDefinition.of([Problem("$", str(error))]) from error
+        raise InvalidDefinition([Problem("$", str(error))]) from error
 
 
 def canonical(job: Job) -> bytes:
@@ -98,9 +98,9 @@ def _text(source: str | bytes) -> str:
         data = source.encode() if isinstance(source, str) else source
         text = data.decode("utf-8-sig")
     except UnicodeError as error:
-        raise InvalidDefinition.of([Problem("$", "not UTF-8", f"at byte {getattr(error, 'start', 0)}")]) from error
+        raise InvalidDefinition([Problem("$", "not UTF-8", f"at byte {getattr(error, 'start', 0)}")]) from error
     if len(data) > MAX_BYTES:
-        raise InvalidDefinition.of([Problem("$", f"larger than {MAX_BYTES} bytes")])
+        raise InvalidDefinition([Problem("$", f"larger than {MAX_BYTES} bytes")])
     return text
 
 
@@ -109,13 +109,13 @@ def _json(text: str) -> Json:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
     except json.JSONDecodeError as error:
         message = f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
-        raise InvalidDefinition.of([Problem("$", message)]) from error
+        raise InvalidDefinition([Problem("$", message)]) from error
     except RecursionError as error:
-        raise InvalidDefinition.of([Problem("$", f"nested more than {MAX_DEPTH} deep")]) from error
+        raise InvalidDefinition([Problem("$", f"nested more than {MAX_DEPTH} deep")]) from error
     except (ValueError, Refused) as error:
-        raise InvalidDefinition.of([Problem("$", str(error))]) from error
+        raise InvalidDefinition([Problem("$", str(error))]) from error
     if deep := too_deep(value):
-        raise InvalidDefinition.of([deep])
+        raise InvalidDefinition([deep])
     return _encodable(value)
 
 
@@ -124,7 +124,7 @@ def _encodable(value: Json) -> Json:
     try:
         codec.encode(value)
     except (UnicodeEncodeError, ValueError, TypeError) as error:
-        raise InvalidDefinition.of([Problem("$", "a string is not valid Unicode")]) from error
+        raise InvalidDefinition([Problem("$", "a string is not valid Unicode")]) from error
     return value
 
 

@@ -65,6 +65,8 @@ class Uses:
 
     def _references(self, step: Step, found: list[Reference], path: str) -> None:
         for wanted in found:
+            if self._findings.full:
+                return
             match wanted.path[0]:
                 case "steps":
                     self._step(step, wanted, path)
@@ -79,7 +81,7 @@ class Uses:
                     pass
 
     def _variable(self, wanted: Reference, path: str) -> None:
-        if len(wanted.path) == 1 or wanted.optional or self._variables is None:
+        if len(wanted.path) == 1 or wanted.optional or self._variables is None or self._findings.warned:
             return
         name = str(wanted.path[1])
         if name not in self._variables:

@@ -195,6 +195,13 @@ def test_a_whole_output_within_a_text_is_never_kept_encoded(context: Context) ->
     assert resolve("{{steps.word.output}} {{steps.word.output ?? 1}}", context, raw=True) == "hello hello"
 
 
+def test_encoded_values_are_opened_where_a_path_leads_inside() -> None:
+    base = {"input": Raw(b'{"a":[1]}'), "webhook": {"payload": Raw(b'{"b":2}')}}
+    context = Context(base=base, admin={})
+    assert resolve(["{{input.a[0]}}", "{{input}}", "{{webhook.payload.b}}"], context) == [1, {"a": [1]}, 2]
+    assert isinstance(resolve("{{input}}", context, raw=True), Raw)
+
+
 def test_references_are_listed_for_a_validator() -> None:
     found = references({"a": ["{{steps.x.output ?? input.y}} ${Z}"], "b": 5})
     assert [(str(each), each.optional) for each in found] == [
