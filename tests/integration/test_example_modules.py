@@ -224,6 +224,13 @@ def test_a_module_can_do_nothing_but_log_and_reach_the_context(sandbox: Wasmtime
 
 
 @pytest.mark.requirement("R13.1")
-def test_the_job_of_the_example_is_valid() -> None:
-    report = validate(json.loads((EXAMPLES / "wildlife-strikes" / "job.json").read_bytes()))
-    assert report.errors == ()
+def test_the_job_of_the_example_is_valid_and_its_module_routes_to_steps_it_has() -> None:
+    checked = validate(json.loads((EXAMPLES / "wildlife-strikes" / "job.json").read_bytes()))
+    assert checked.errors == ()
+    assert checked.job is not None
+    params = checked.job.step("score").config["params"]
+    assert {params["alert_step"], params["normal_step"]} <= checked.job.order.keys()
+
+
+def test_the_data_are_the_bytes_that_their_description_names() -> None:
+    assert hashlib.sha256(CSV.read_bytes()).hexdigest() in CSV.with_name("README.md").read_text(encoding="utf-8")

@@ -1,10 +1,9 @@
 //! The whole file: every report is kept, rejected or a duplicate, and the counts say so.
 
-use crate::hengio::{Answer, Failure};
+use crate::hengio::{Answer, Error, Failure};
 use crate::report::Report;
 use crate::rules::{check, fingerprint, Problem, Rules, Strike};
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Value};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the step passes: `params` of its configuration and the rows as `input`.
@@ -105,12 +104,12 @@ impl<'a> Cleaned<'a> {
     /// Fails when more than `most` (0 to 1) of the reports were rejected: then it is the wrong file, not a dirty one.
     pub fn refuse_above(self, most: f64) -> Answer<Self> {
         let Summary { read, rejected, .. } = self.summary;
-        if rejected as f64 <= most * read as f64 {
+        let allowed = (most * read as f64) as usize;
+        if rejected <= allowed {
             return Ok(self);
         }
-        let message =
-            format!("{rejected} of {read} reports were rejected, more than the share of {} allowed", json!(most));
-        let total = json!({"code": "too_many_rejected", "message": message});
+        let message = format!("{rejected} of {read} reports were rejected, and at most {allowed} may be");
+        let total = Error::new("too_many_rejected", message);
         let examples = self.worst().into_iter().map(|(count, first)| example(count, first));
         Err(Failure::Invalid(std::iter::once(total).chain(examples).collect()))
     }
@@ -121,7 +120,6 @@ fn duplicate(first: usize) -> Problem {
     Problem { reason: "duplicate", field: "", value: String::new(), problem }
 }
 
-fn example(count: usize, first: &Rejection) -> Value {
-    let message = format!("{count} times, first in row {}: {}", first.row, first.problem);
-    json!({"code": first.reason, "field": first.field, "message": message})
+fn example(count: usize, first: &Rejection) -> Error {
+    Error::new(first.reason, format!("{count} times, first in row {}: {}", first.row, first.problem))
 }

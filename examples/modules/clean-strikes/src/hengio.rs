@@ -5,7 +5,6 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Value};
 
 /// How serious a log line is.
 #[derive(Clone, Copy)]
@@ -20,14 +19,28 @@ pub enum Level {
 #[derive(Debug, PartialEq)]
 pub enum Failure {
     /// The module cannot do its work: bad input, or a host call that was refused.
-    Error { code: String, message: String },
+    Error(Error),
     /// The data is not acceptable; the step fails with these errors and is not tried again.
-    Invalid(Vec<Value>),
+    Invalid(Vec<Error>),
 }
 
-impl Failure {
-    pub fn error(code: &str, message: impl ToString) -> Self {
-        Failure::Error { code: code.to_owned(), message: message.to_string() }
+/// A stable code, and words for people.
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Error {
+    pub code: String,
+    pub message: String,
+}
+
+impl Error {
+    pub fn new(code: &str, message: impl ToString) -> Self {
+        Error { code: code.to_owned(), message: message.to_string() }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
     }
 }
 
@@ -37,23 +50,29 @@ pub type Answer<T> = Result<T, Failure>;
 /// The bytes of an answer: the explicit envelope, in which nothing in `output` is ever taken for an instruction.
 pub fn envelope<T: Serialize>(answer: Answer<T>) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Output<T> {
+    struct Envelope<T> {
         hengio: u32,
-        output: T,
+        #[serde(flatten)]
+        said: Said<T>,
     }
-    let written = match answer {
-        Ok(output) => serde_json::to_vec(&Output { hengio: 1, output }),
-        Err(Failure::Invalid(errors)) => serde_json::to_vec(&json!({"hengio": 1, "errors": errors})),
-        Err(Failure::Error { code, message }) => {
-            serde_json::to_vec(&json!({"hengio": 1, "error": {"code": code, "message": message}}))
-        }
+    #[derive(Serialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Said<T> {
+        Output(T),
+        Errors(Vec<Error>),
+        Error(Error),
+    }
+    let said = match answer {
+        Ok(output) => Said::Output(output),
+        Err(Failure::Invalid(errors)) => Said::Errors(errors),
+        Err(Failure::Error(error)) => Said::Error(error),
     };
-    written.expect("an answer is plain data, which JSON can always hold")
+    serde_json::to_vec(&Envelope { hengio: 1, said }).expect("an answer is plain data, which JSON can always hold")
 }
 
 /// Reads the input of a call. What is not of that shape is the failure `bad_input`, with the place in the text.
-pub fn read<'a, T: Deserialize<'a>>(input: &'a [u8]) -> Answer<T> {
-    serde_json::from_slice(input).map_err(|error| Failure::error("bad_input", error))
+pub fn read<'a, T: Deserialize<'a>>(input: &'a [u8]) -> Result<T, Error> {
+    serde_json::from_slice(input).map_err(|error| Error::new("bad_input", error))
 }
 
 /// Exports the entry `$name` that a job step calls: reads a `$call`, hands it to `$work`, a `fn(&Call) -> Answer<T>`,
@@ -69,7 +88,7 @@ macro_rules! entry {
             let input = Box::from_raw(std::ptr::slice_from_raw_parts_mut(ptr, len));
             $crate::hengio::give(match $crate::hengio::read::<$call>(&input) {
                 Ok(call) => $crate::hengio::envelope($work(&call)),
-                Err(failure) => $crate::hengio::envelope::<()>(Err(failure)),
+                Err(failure) => $crate::hengio::envelope::<()>(Err(failure.into())),
             })
         }
     };
@@ -97,25 +116,30 @@ pub fn log(level: Level, message: &str) {
     unsafe { host::log(level as i32, message.as_ptr(), message.len()) }
 }
 
-/// Writes a structured line: `fields` are kept apart, so that they can be searched for.
-pub fn log_fields(level: Level, message: &str, mut fields: Value) {
-    fields["message"] = message.into();
-    log(level, &fields.to_string());
+/// Writes a structured line: `fields`, a struct or a map, are kept apart, so that they can be searched for.
+pub fn log_fields(level: Level, message: &str, fields: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Line<'a, F> {
+        message: &'a str,
+        #[serde(flatten)]
+        fields: &'a F,
+    }
+    log(level, &serde_json::to_string(&Line { message, fields }).unwrap_or_else(|_| message.to_owned()));
 }
 
 /// The value at a dotted path of the execution's context, such as `variables.region`; `None` if nothing is there.
-pub fn get_context<T: DeserializeOwned>(path: &str) -> Answer<Option<T>> {
+pub fn get_context<T: DeserializeOwned>(path: &str) -> Result<Option<T>, Error> {
     const NOT_FOUND: u32 = 1;
     match take(unsafe { host::get_context(path.as_ptr(), path.len()) }) {
-        (0, value) => serde_json::from_slice(&value).map(Some).map_err(|error| Failure::error("bad_context", error)),
+        (0, value) => serde_json::from_slice(&value).map(Some).map_err(|error| Error::new("bad_context", error)),
         (NOT_FOUND, _) => Ok(None),
         (_, refusal) => Err(refused(&refusal)),
     }
 }
 
 /// Sets `variables.<key>` for the steps that follow; it is kept only if this step succeeds.
-pub fn set_context<T: Serialize>(key: &str, value: &T) -> Answer<()> {
-    let value = serde_json::to_vec(value).map_err(|error| Failure::error("bad_value", error))?;
+pub fn set_context<T: Serialize>(key: &str, value: &T) -> Result<(), Error> {
+    let value = serde_json::to_vec(value).map_err(|error| Error::new("bad_value", error))?;
     match take(unsafe { host::set_context(key.as_ptr(), key.len(), value.as_ptr(), value.len()) }) {
         (0, _) => Ok(()),
         (_, refusal) => Err(refused(&refusal)),
@@ -131,9 +155,8 @@ fn take(reply: u64) -> (u32, Vec<u8>) {
     ((reply >> 32) as u32, buffer)
 }
 
-fn refused(reply: &[u8]) -> Failure {
-    let reply: Value = serde_json::from_slice(reply).unwrap_or_default();
-    Failure::error(reply["code"].as_str().unwrap_or("failed"), reply["message"].as_str().unwrap_or(""))
+fn refused(reply: &[u8]) -> Error {
+    serde_json::from_slice(reply).unwrap_or_default()
 }
 
 #[cfg(target_arch = "wasm32")]

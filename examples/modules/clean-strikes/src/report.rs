@@ -2,6 +2,7 @@
 
 use serde::de::{Deserializer, Visitor};
 use serde::Deserialize;
+use serde_json::Number;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -98,7 +99,7 @@ impl<'de> Visitor<'de> for CellVisitor {
         Ok(Cell(Cow::Owned(number.to_string())))
     }
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Cell(Cow::Owned(serde_json::json!(number).to_string())))
+        Ok(Cell(Cow::Owned(Number::from_f64(number).map(|number| number.to_string()).unwrap_or_default())))
     }
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(Cell::default())

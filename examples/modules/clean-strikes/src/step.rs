@@ -2,7 +2,6 @@
 
 use crate::cleaning::{clean, Call, Cleaned};
 use crate::hengio::{get_context, log, log_fields, set_context, Answer, Level};
-use serde_json::json;
 
 /// Of the reports, when neither the step nor the variable `max_rejected_share` says otherwise.
 const MAX_REJECTED_SHARE: f64 = 0.05;
@@ -25,7 +24,7 @@ pub fn clean_file<'a>(call: &'a Call<'a>) -> Answer<Cleaned<'a>> {
 fn tell(cleaned: &Cleaned) {
     let summary = &cleaned.summary;
     let message = format!("{} of {} reports kept", summary.kept, summary.read);
-    log_fields(Level::Info, &message, json!(summary));
+    log_fields(Level::Info, &message, summary);
     for (count, first) in cleaned.worst() {
         log(Level::Warn, &format!("{count} × {}, first in row {}: {}", first.reason, first.row, first.problem));
     }
@@ -63,7 +62,7 @@ mod tests {
         let input = input("{}", &["{}", REPORT]);
         let call: Call = read(&input).unwrap();
         match clean_file(&call) {
-            Err(Failure::Invalid(errors)) => assert_eq!(errors[0]["code"], "too_many_rejected"),
+            Err(Failure::Invalid(errors)) => assert_eq!(errors[0].code, "too_many_rejected"),
             _ => panic!("expected a validation failure"),
         }
     }
@@ -71,7 +70,7 @@ mod tests {
     #[test]
     fn input_of_another_shape_is_an_error_with_its_place() {
         let failure = read::<Call>(br#"{"input":{"rows":[1]}}"#).err().unwrap();
-        let written = String::from_utf8(envelope::<()>(Err(failure))).unwrap();
+        let written = String::from_utf8(envelope::<()>(Err(failure.into()))).unwrap();
         assert!(written.contains(r#""code":"bad_input""#) && written.contains("line 1 column"), "{written}");
     }
 }
