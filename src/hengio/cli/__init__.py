@@ -1,0 +1,1 @@
+"""The command line door. Modules are imported when their command runs, so that `--help` is quick."""

@@ -5,7 +5,7 @@ Outputs are held as encoded JSON and parsed only when a template or a condition 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hengio import codec
@@ -13,14 +13,24 @@ from hengio.codec import Raw
 
 
 class StepEntry:
-    """What `steps.<id>` shows: output, status, times (ISO 8601), attempt, error."""
+    """What `steps.<id>` shows: output, status, times (ISO 8601), attempt, error.
 
-    __slots__ = ("_parsed", "fields", "raw")
+    `fields` may be a function: most entries are never looked at but for their output, so they are described on demand.
+    """
 
-    def __init__(self, *, raw: Raw | None, fields: Mapping[str, Any]) -> None:
+    __slots__ = ("_fields", "_parsed", "raw")
+
+    def __init__(self, *, raw: Raw | None, fields: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
         self.raw = raw
-        self.fields = fields
+        self._fields = fields
         self._parsed: Any = None
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Everything but the output."""
+        if callable(self._fields):
+            self._fields = self._fields()
+        return self._fields
 
     @property
     def output(self) -> Any:

@@ -146,6 +146,19 @@ def is_template(text: str) -> bool:
     return _OPENING.search(text) is not None
 
 
+def has_templates(value: Json) -> bool:
+    """Whether any string in `value` asks for anything to be filled in."""
+    match value:
+        case str():
+            return is_template(value)
+        case list() | tuple():
+            return any(has_templates(item) for item in value)
+        case dict():
+            return any(has_templates(item) for item in value.values())
+        case _:
+            return False
+
+
 def compiled(text: str) -> Template:
     """The string's parts; remembered, unless it is long. Raises `Malformed` with the column in `text`."""
     return _remembered(text) if len(text) <= _CACHED_LENGTH else _read(text)

@@ -6,9 +6,9 @@ what to run now. Branch positions are therefore as durable as the step results t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, assert_never
 
 from hengio import codec
@@ -61,7 +61,7 @@ class Walk:
         self.ended: Ended | None = None
         self.stopped: list[str] = []
         self._branches: dict[str, Branch] = {"": self.root}
-        self._visits: Counter[str] = Counter()
+        self._visits: dict[str, int] = {}
         self._skipped: list[Skipped] = []
 
     # -- what may run -------------------------------------------------------------------------------------------------
@@ -116,12 +116,11 @@ class Walk:
         if branch.visit:
             return True
         step = self.job.step(branch.at)
-        if self._visits[step.id] >= step.max_visits:
+        if self._visits.get(step.id, 0) >= step.max_visits:
             message = f"step '{step.id}' would run more than {step.max_visits} times (max_visits)"
             self._end(ExecutionState.FAILED, Failure("max_visits", message, retryable=False))
             return False
-        self._visits[step.id] += 1
-        branch.visit = self._visits[step.id]
+        branch.visit = self._visits[step.id] = self._visits.get(step.id, 0) + 1
         return True
 
     # -- what happened ------------------------------------------------------------------------------------------------
@@ -131,9 +130,9 @@ class Walk:
         branch = self._branches.get(run.branch)
         if branch is None or branch.over() or run.visit == 0 or self.ended is not None:
             return
-        self._visits[run.step_id] = max(self._visits[run.step_id], run.visit)
+        self._visits[run.step_id] = max(self._visits.get(run.step_id, 0), run.visit)
         branch.at, branch.visit, branch.attempt = run.step_id, run.visit, run.attempt
-        branch.write(run.step_id, _entry(run, output))
+        branch.write(run.step_id, StepEntry(raw=output, fields=partial(_fields, run)))
         step = self.job.step(run.step_id)
         match run.status:
             case StepStatus.SUCCESS:
@@ -305,7 +304,7 @@ class Walk:
             self.stopped += [path for path, branch in self._branches.items() if branch.stand is Stand.RUNNING]
 
 
-def _entry(run: StepRun, output: Raw | None) -> StepEntry:
+def _fields(run: StepRun) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "status": run.status.value,
         "started_at": to_iso(run.started_at),
@@ -315,4 +314,4 @@ def _entry(run: StepRun, output: Raw | None) -> StepEntry:
     }
     if run.failure is not None:
         fields["error"] = {"code": run.failure.code, "message": run.failure.message, "details": run.failure.details}
-    return StepEntry(raw=output, fields=fields)
+    return fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -17,11 +18,13 @@ from hengio.definition.context import Context, StepEntry, merged
 from hengio.errors import HengioError, NotFound, Refused
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
+from hengio.model.step import Step
 from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps.protocol import StepRequest, StepResult
 
 ABI_VERSION = 1
 ENCODED = ("input", "params")
+MOST_PLANS = 10_000
 READ_ONLY = "is defined by an administrator and is read-only to modules"
 RETRIED = frozenset({OutcomeKind.TIMED_OUT})
 TRAPS = frozenset({OutcomeKind.TRAPPED, OutcomeKind.STACK_OVERFLOW})
@@ -47,12 +50,13 @@ class WasmStep:
         self._modules = modules
         self._defaults = defaults
         self._ceilings = ceilings
+        self._plans: dict[int, _Plan] = {}
 
     async def run(self, request: StepRequest) -> StepResult:
         try:
-            config = _config(request.step.config, request.context)
+            config = self._config(request.step, request.context)
             module = await self._modules.find(config.module_id)
-            if config.function_name not in module.facts.entries:
+            if module.facts.kind == "reactor" and config.function_name not in module.facts.entries:
                 raise NotFound(
                     f"module {module.name}@{module.version} has no function '{config.function_name}'",
                     hint=f"it exports {', '.join(module.facts.entries)}",
@@ -78,6 +82,15 @@ class WasmStep:
             return refused(error)
         return _result(outcome, module, config, request.context)
 
+    def _config(self, step: Step, context: Context) -> WasmConfig:
+        """The step's configuration with templates filled in; `input` stays encoded where it is a whole output."""
+        plan = self._plans.get(id(step))
+        if plan is None or plan.step is not step:
+            plan = self._plans[id(step)] = _Plan.of(step)
+            if len(self._plans) > MOST_PLANS:
+                self._plans.pop(next(iter(self._plans)))
+        return plan.fill(context)
+
     def _limits(self, config: WasmConfig, left: float | None) -> Limits:
         asked = Limits(
             fuel=config.fuel_limit or self._defaults.fuel,
@@ -95,6 +108,36 @@ class WasmStep:
         return msgspec.structs.replace(
             self._defaults, fuel=asked.fuel, timeout_seconds=seconds, memory_bytes=asked.memory_bytes
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A step's configuration taken apart once: what holds a template, and the rest, already typed if nothing does."""
+
+    step: Step
+    fixed: dict[str, Any]
+    open: dict[str, Any]
+    whole: WasmConfig | None
+
+    @classmethod
+    def of(cls, step: Step) -> _Plan:
+        dynamic = {key: value for key, value in step.config.items() if templates.has_templates(value)}
+        fixed = {key: value for key, value in step.config.items() if key not in dynamic}
+        return cls(step, fixed, dynamic, None if dynamic else _typed(fixed))
+
+    def fill(self, context: Context) -> WasmConfig:
+        """The typed configuration. `Refused` where a template or a type does not fit."""
+        if self.whole is not None:
+            return self.whole
+        filled = {key: templates.resolve(value, context, raw=key in ENCODED) for key, value in self.open.items()}
+        return _typed({**self.fixed, **filled})
+
+
+def _typed(config: dict[str, Any]) -> WasmConfig:
+    try:
+        return msgspec.convert(config, WasmConfig)
+    except msgspec.ValidationError as error:
+        raise Refused(f"the step's configuration does not fit: {error}") from error
 
 
 class GuestView:
@@ -133,15 +176,6 @@ def refused(error: HengioError) -> StepResult:
     details = {"hint": error.hint} if error.hint else None
     retryable = error.code == "unavailable"
     return StepResult(kind=kind, failure=Failure(error.code, error.message, details=details), retryable=retryable)
-
-
-def _config(config: dict[str, Any], context: Context) -> WasmConfig:
-    """The step's configuration with templates filled in; `input` stays encoded where it is a whole output."""
-    resolved = {key: templates.resolve(value, context, raw=key in ENCODED) for key, value in config.items()}
-    try:
-        return msgspec.convert(resolved, WasmConfig)
-    except msgspec.ValidationError as error:
-        raise Refused(f"the step's configuration does not fit: {error}") from error
 
 
 def _base(request: StepRequest, config: WasmConfig) -> dict[str, Any]:

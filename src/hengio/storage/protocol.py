@@ -202,9 +202,14 @@ class ModuleStore(Protocol):
 class Storage(Protocol):
     """The database as a whole."""
 
-    executions: ExecutionStore
-    jobs: JobStore
-    modules: ModuleStore
+    @property
+    def executions(self) -> ExecutionStore: ...
+
+    @property
+    def jobs(self) -> JobStore: ...
+
+    @property
+    def modules(self) -> ModuleStore: ...
 
     async def open(self) -> None:
         """Connect and bring the tables up to date."""

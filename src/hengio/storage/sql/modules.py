@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 from hengio import codec
 from hengio.errors import Conflict, NotFound
 from hengio.model.module import Module, ModuleFacts
-from hengio.model.version import matches, order
+from hengio.model.reference import named
 from hengio.storage.sql import tables
 from hengio.storage.sql.database import Database
 
@@ -30,23 +30,16 @@ class SqlModules:
 
     async def find(self, reference: str) -> Module:
         known = await self.all()
-        named = [module for module in known if _answers_to(module, reference)]
-        if not named:
-            names = ", ".join(sorted({f"{module.name}@{module.version}" for module in known})) or "none"
+        found = named(known, reference)
+        if found is None:
+            names = ", ".join(sorted(f"{module.name}@{module.version}" for module in known)) or "none"
             raise NotFound(f"there is no module '{reference}'", hint=f"registered modules: {names}")
-        return max(named, key=lambda module: order(module.version))
+        return found
 
     async def all(self) -> list[Module]:
         query = select(_modules).order_by(_modules.c.name, _modules.c.created_at)
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [_module(row) for row in found]
-
-
-def _answers_to(module: Module, reference: str) -> bool:
-    if reference.startswith("sha256:"):
-        return module.digest == reference.removeprefix("sha256:")
-    name, _, wanted = reference.partition("@")
-    return reference == module.id or (name == module.name and matches(module.version, wanted))
 
 
 def _add(connection: Connection, module: Module) -> Module:

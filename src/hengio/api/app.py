@@ -1,0 +1,36 @@
+"""The HTTP application. For now: is this process alive, and can it work (H9)?"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Response
+
+from hengio import __version__
+from hengio.errors import HengioError
+from hengio.wiring import System
+
+
+def create_app(system: System) -> FastAPI:
+    """The application over a running system."""
+    app = FastAPI(title="Hengio", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/health/live")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "alive", "version": __version__}
+
+    @app.get("/health/ready")
+    async def ready(response: Response) -> dict[str, object]:
+        """The database and the object store answer; 503 with the reason when one does not."""
+        checks: dict[str, str] = {}
+        try:
+            await system.storage.check()
+            checks["database"] = "ok"
+            async for _ in system.areas.modules.list():
+                break
+            checks["objects"] = "ok"
+        except HengioError as error:
+            checks["objects" if "database" in checks else "database"] = error.message
+            response.status_code = 503
+        return {"status": "ready" if response.status_code != 503 else "unavailable", "checks": checks}
+
+    return app

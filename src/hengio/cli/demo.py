@@ -1,0 +1,98 @@
+"""`hengio demo`: the example job on real data, from nothing to a workbook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.markup import escape
+
+from hengio import log, settings
+from hengio.cli.examples import examples_folder
+from hengio.cli.follow import Follower
+from hengio.cli.inputs import read_bytes, run_async
+from hengio.cli.job import put_files, register
+from hengio.cli.present import print_json
+from hengio.cli.summary import exit_code, summary
+from hengio.definition.parse import read
+from hengio.model.execution import ExecutionState
+from hengio.service.jobs import Finished
+from hengio.wiring import System, embedded
+
+JOB = "wildlife-strikes"
+DATA_KEY = "wildlife-strikes/birdstrikes.csv"
+DATABASE = "strikes.db"
+MODULES = ("clean-strikes", "score-strikes")
+VERSION = "1.0.0"
+
+
+def run_demo(data_dir: Path, *, as_json: bool) -> int:
+    """Run the example in `data_dir`; running it again adds an execution and doubles no row."""
+    log.configure(level="warning", style="json" if as_json else "text")
+    chosen = settings.load(data_dir=data_dir, connections={"strikes": SecretStr(f"sqlite:///{DATABASE}")})
+    return run_async(_demo(chosen, as_json=as_json))
+
+
+async def _demo(chosen: settings.Settings, *, as_json: bool) -> int:
+    examples = examples_folder()
+    console = Console(highlight=False, quiet=as_json)
+    async with embedded(chosen) as system:
+        console.print(
+            f"Hengio runs embedded in [bold]{escape(str(chosen.data_dir))}[/]: SQLite, a local folder, one process"
+        )
+        await _finish_earlier(system, console)
+        finished, follower = await _run(system, examples, console, quiet=as_json)
+        answer: dict[str, Any] = await summary(system, finished)
+        answer["recovered_executions"] = system.recovered
+        answer["results"] = _results(chosen, finished)
+    if as_json:
+        print_json(answer)
+    else:
+        follower.show_end(answer)
+        _show_results(console, answer["results"])
+    return exit_code(finished.execution.state)
+
+
+async def _finish_earlier(system: System, console: Console) -> None:
+    """Executions that a killed process left are taken up by themselves; wait for them so that it can be seen."""
+    for execution in await system.storage.executions.recent():
+        if execution.state in (ExecutionState.PENDING, ExecutionState.RUNNING):
+            console.print(f"  taking up execution {execution.id}, which an earlier process left")
+            stored = await system.storage.jobs.version(execution.job_id, execution.job_version)
+            with system.events.watch(execution.id) as watch:
+                finished = await system.jobs.follow(execution.id, stored, watch=watch)
+            console.print(f"  it ended: {finished.execution.state.value}")
+
+
+async def _run(system: System, examples: Path, console: Console, *, quiet: bool) -> tuple[Finished, Follower]:
+    example = examples / "wildlife-strikes"
+    await put_files(system, {DATA_KEY: example / "data" / "birdstrikes.csv"})
+    await register(system, {f"{name}@{VERSION}": _binary(examples, name) for name in MODULES})
+    document = read(read_bytes(example / "job.json", what="definition"))
+    stored, _ = await system.jobs.apply(document)
+    console.print(f"  data      {DATA_KEY} in the object store")
+    console.print(f"  modules   {', '.join(f'{name}@{VERSION}' for name in MODULES)}")
+    console.print(f"  job       {stored.job.name}, version {stored.version}, {len(stored.job.steps)} steps\n")
+    with Follower(stored.job, quiet=quiet) as follower:
+        finished = await system.jobs.run(stored, on_event=follower.on_event)
+    return finished, follower
+
+
+def _binary(examples: Path, name: str) -> Path:
+    inside = examples / "modules" / name / f"{name}.wasm"
+    return inside if inside.is_file() else examples / "modules" / f"{name}.wasm"
+
+
+def _results(chosen: settings.Settings, finished: Finished) -> dict[str, str]:
+    folder = chosen.data_dir / "objects" / "files" / "jobs" / finished.job.id / "executions" / finished.execution.id
+    report = next(iter(sorted(folder.rglob("*.xlsx"))), None)
+    results = {"database": str(chosen.data_dir / "databases" / DATABASE), "state": str(chosen.data_dir / "hengio.db")}
+    return results if report is None else {"report": str(report), **results}
+
+
+def _show_results(console: Console, results: dict[str, str]) -> None:
+    console.print("\nresults")
+    for what, where in results.items():
+        console.print(f"  {what:<9} {escape(where)}", soft_wrap=True)

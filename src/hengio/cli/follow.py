@@ -1,0 +1,130 @@
+"""Follows an execution in the terminal: steps, durations, fuel and log lines as they happen."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hengio.model.event import Event
+from hengio.model.job import Job
+
+MARKS = {
+    "waiting": ("·", "dim"),
+    "running": ("▶", "cyan"),
+    "success": ("✔", "green"),
+    "failed": ("✘", "red"),
+    "skipped": ("–", "dim"),
+    "cancelled": ("■", "yellow"),
+    "lost": ("?", "yellow"),
+}
+LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
+
+
+class Follower:
+    """A live table of the job's steps, log lines above it. Quiet, it shows nothing at all."""
+
+    def __init__(self, job: Job, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(highlight=False, quiet=quiet)
+        self._types = {step.id: step.type for step in job.steps}
+        self._states: dict[str, dict[str, Any]] = {step.id: {"status": "waiting"} for step in job.steps}
+        self._live = Live(console=self._console, refresh_per_second=12, transient=False)
+
+    def __enter__(self) -> Follower:
+        if not self._quiet:
+            self._live.start()
+            self._live.update(self._table())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._quiet:
+            self._live.update(self._table())
+            self._live.stop()
+
+    def warn(self, text: str) -> None:
+        """Say something above the table."""
+        self._console.print(Text.assemble(("warning ", "yellow"), text))
+
+    def on_event(self, event: Event) -> None:
+        """Take in an event."""
+        data = event.data or {}
+        match event.type:
+            case "step.started" if event.step_id:
+                self._states[event.step_id] = {"status": "running", **data}
+            case "step.finished" if event.step_id:
+                self._states[event.step_id] = data
+            case "step.log":
+                style = LEVELS.get(data["level"], "")
+                line = Text.assemble((f"{data['level']:>5} ", style), (f"{event.step_id}: ", "bold"), data["message"])
+                self._console.print(line, soft_wrap=True)
+            case _:
+                pass
+        if not self._quiet:
+            self._live.update(self._table())
+
+    def show_end(self, answer: dict[str, Any]) -> None:
+        """The outcome, in a line, and why if it failed."""
+        good = answer["status"] == "success"
+        self._console.print(
+            Text.assemble(
+                (f"{answer['status']} ", "bold green" if good else "bold red"),
+                f"in {answer['duration_ms'] / 1000:.2f} s",
+                (f"   execution {answer['execution_id']}", "dim"),
+            )
+        )
+        if "failure" in answer:
+            self._console.print(Text(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red"))
+            for item in _listed(answer["failure"].get("details")):
+                self._console.print(Text(f"  {item}", style="red"), soft_wrap=True)
+
+    def _table(self) -> Group:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for heading, align in (("", "left"), ("step", "left"), ("type", "left"), ("status", "left")):
+            table.add_column(heading, justify=align)  # type: ignore[arg-type]
+        for heading in ("time", "fuel", "output"):
+            table.add_column(heading, justify="right")
+        table.add_column("")
+        for step_id, state in self._states.items():
+            table.add_row(*self._row(step_id, state))
+        return Group(table)
+
+    def _row(self, step_id: str, state: dict[str, Any]) -> list[Text]:
+        status = state["status"]
+        mark, style = MARKS[status]
+        detail = state.get("detail") or {}
+        took, fuel, size = state.get("duration_ms"), detail.get("fuel_used"), state.get("output_size")
+        return [
+            Text(mark, style=style),
+            Text(step_id, style="bold" if status == "running" else ""),
+            Text(self._types[step_id], style="dim"),
+            Text(state["kind"] if status == "failed" else status, style=style),
+            Text("" if took is None or status == "skipped" else f"{took:,.1f} ms"),
+            Text("" if fuel is None else f"{fuel:,}"),
+            Text("" if not size else _bytes(size)),
+            Text(_remark(state), style="dim"),
+        ]
+
+
+def _remark(state: dict[str, Any]) -> str:
+    if "failure" in state:
+        return str(state["failure"]["message"])
+    if "routing" in state:
+        return "→ " + (", ".join(state["routing"]) or "end")
+    if state["status"] == "skipped":
+        return str(state.get("kind", ""))
+    return "" if state.get("attempt", 1) <= 1 else f"attempt {state['attempt']}"
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,} B" if size < 10_000 else f"{size / 1024:,.0f} KiB"
+
+
+def _listed(details: Any) -> list[str]:
+    return [str(item) for item in details[:20]] if isinstance(details, list) else []

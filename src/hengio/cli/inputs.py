@@ -1,0 +1,58 @@
+"""What the command line is given: files, standard input, `NAME=FILE` pairs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hengio import codec
+from hengio.codec import Json
+from hengio.errors import NotFound, Refused
+
+T = TypeVar("T")
+STDIN = Path("-")
+
+
+def read_bytes(file: Path, *, what: str) -> bytes:
+    """The file's bytes, or standard input for `-`. `NotFound` and `Refused` name the file."""
+    if file == STDIN:
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no {what} {file}") from error
+    except OSError as error:
+        raise Refused(f"{what} {file} cannot be read: {error.strerror}") from error
+
+
+def read_json(file: Path, *, what: str) -> Json:
+    """The JSON in the file. `Refused` names the file and the byte at which it is broken."""
+    data = read_bytes(file, what=what)
+    try:
+        return codec.decode(data)
+    except codec.InvalidJson as error:
+        line = data[: error.offset].count(b"\n") + 1 if error.offset is not None else None
+        where = f" at line {line}" if line else ""
+        raise Refused(f"{what} {file} is not JSON{where}: {error.message}") from error
+
+
+def pair(text: str, *, option: str) -> tuple[str, Path]:
+    """`NAME=FILE` taken apart. `Refused` shows the form."""
+    name, found, file = text.partition("=")
+    if not found or not name or not file:
+        raise Refused(f"{option} {text!r} is not of the form NAME=FILE")
+    return name, Path(file)
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on an event loop of the fastest kind there is."""
+    import asyncio
+
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)

@@ -1,0 +1,76 @@
+"""`hengio job …`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hengio import log, settings
+from hengio.cli.follow import Follower
+from hengio.cli.inputs import pair, read_bytes, read_json, run_async
+from hengio.cli.present import print_json, show_problems
+from hengio.cli.summary import exit_code, summary
+from hengio.codec import Json
+from hengio.definition.parse import InvalidDefinition, read
+from hengio.definition.validate import validate
+from hengio.wiring import System, embedded
+
+FIRST_VERSION = "0.0.1"
+
+
+def validate_file(file: Path, *, as_json: bool) -> int:
+    """Check a definition by itself; what lies outside it (modules, connections) is not looked at."""
+    try:
+        report = validate(read(read_bytes(file, what="definition")))
+        answer = report.as_json()
+    except InvalidDefinition as error:
+        problems = [{"path": one.path, "message": one.message, "hint": one.hint} for one in error.problems]
+        answer = {"valid": False, "errors": problems, "warnings": [], "normalized": None}
+    if as_json:
+        print_json(answer)
+    else:
+        show_problems(file, answer)
+    return 0 if answer["valid"] else InvalidDefinition.exit_code
+
+
+def run_file(
+    file: Path, *, input_file: Path | None, modules: list[str], files: list[str], data_dir: Path | None, as_json: bool
+) -> int:
+    """Register what is given, apply the definition, run it once and follow it."""
+    document = read(read_bytes(file, what="definition"))
+    given = None if input_file is None else read_json(input_file, what="input")
+    chosen = settings.load(data_dir=data_dir)
+    log.configure(level="warning", style="json" if as_json else "text")
+    return run_async(_run(document, given, chosen, modules=modules, files=files, as_json=as_json))
+
+
+async def _run(
+    document: Json, given: Json, chosen: settings.Settings, *, modules: list[str], files: list[str], as_json: bool
+) -> int:
+    async with embedded(chosen) as system:
+        await put_files(system, dict(pair(text, option="--put") for text in files))
+        await register(system, dict(pair(text, option="--module") for text in modules))
+        stored, report = await system.jobs.apply(document)
+        with Follower(stored.job, quiet=as_json) as follower:
+            for warning in report.warnings:
+                follower.warn(str(warning))
+            finished = await system.jobs.run(stored, given=given, on_event=follower.on_event)
+        answer: dict[str, Any] = await summary(system, finished)
+        if as_json:
+            print_json(answer)
+        else:
+            follower.show_end(answer)
+    return exit_code(finished.execution.state)
+
+
+async def register(system: System, modules: dict[str, Path]) -> None:
+    """Register modules by `NAME` or `NAME@VERSION`."""
+    for reference, path in modules.items():
+        name, _, version = reference.partition("@")
+        await system.modules.register(name, version or FIRST_VERSION, read_bytes(path, what="module"))
+
+
+async def put_files(system: System, files: dict[str, Path]) -> None:
+    """Put files under their keys in the files area."""
+    for key, path in files.items():
+        await system.areas.files.put(key, read_bytes(path, what="file"))

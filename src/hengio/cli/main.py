@@ -1,0 +1,155 @@
+"""The `hengio` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hengio.errors import HengioError
+
+app = typer.Typer(
+    name="hengio",
+    help="Hengio runs durable jobs whose steps can be sandboxed WebAssembly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+job_app = typer.Typer(help="Check and run job definitions.", no_args_is_help=True)
+module_app = typer.Typer(help="Look into WebAssembly modules and try them.", no_args_is_help=True)
+app.add_typer(job_app, name="job")
+app.add_typer(module_app, name="module")
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of the embedded database and object store.", metavar="DIR")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+@app.command()
+def demo(data_dir: DataDir = None, *, json: AsJson = False) -> None:
+    """Run the example job on real data, embedded, and show what happens."""
+    from hengio.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(data_dir or Path(".hengio-demo"), as_json=json))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the scheduler in this process, until SIGTERM or Ctrl-C."""
+    from hengio.cli.serve import run_server
+
+    raise typer.Exit(run_server(host=host, port=port, data_dir=data_dir))
+
+
+@job_app.command("validate")
+def job_validate(
+    file: Annotated[Path, typer.Argument(help="A job definition, JSON or YAML; - for standard input.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Check a definition and name every problem by its place."""
+    from hengio.cli.job import validate_file
+
+    raise typer.Exit(validate_file(file, as_json=json))
+
+
+@job_app.command("run")
+def job_run(
+    file: Annotated[Path, typer.Argument(help="A job definition, JSON or YAML; - for standard input.")],
+    input_file: Annotated[
+        Path | None, typer.Option("--input", help="JSON given to the execution; - for standard input.", metavar="FILE")
+    ] = None,
+    module: Annotated[
+        list[str] | None, typer.Option(help="Register a module first; repeatable.", metavar="NAME[@VERSION]=FILE.wasm")
+    ] = None,
+    put: Annotated[
+        list[str] | None, typer.Option(help="Put a file in the object store first; repeatable.", metavar="KEY=FILE")
+    ] = None,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Run a definition once, embedded, without a server."""
+    from hengio.cli.job import run_file
+
+    raise typer.Exit(
+        run_file(file, input_file=input_file, modules=module or [], files=put or [], data_dir=data_dir, as_json=json)
+    )
+
+
+@module_app.command("inspect")
+def module_inspect(
+    file: Annotated[Path, typer.Argument(help="A WebAssembly binary.")], *, json: AsJson = False
+) -> None:
+    """Show what a binary is, exports and imports, and whether Hengio can run it."""
+    from hengio.cli.module import inspect_file
+
+    raise typer.Exit(inspect_file(file, as_json=json))
+
+
+@module_app.command("test")
+def module_test(
+    file: Annotated[Path, typer.Argument(help="A WebAssembly binary.")],
+    function: Annotated[str, typer.Option(help="The entry to call.", metavar="NAME")] = "run",
+    input_file: Annotated[
+        Path | None, typer.Option("--input", help="The input JSON; - for standard input.", metavar="FILE")
+    ] = None,
+    fuel: Annotated[int | None, typer.Option(min=1, help="Fuel limit.", metavar="N")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.001, help="Wall clock limit in seconds.", metavar="S")] = None,
+    memory: Annotated[int | None, typer.Option(min=1, max=4096, help="Memory limit in MiB.", metavar="MB")] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Call a module once, under the same limits and host code as in production (R9)."""
+    from hengio.cli.module import test_file
+
+    raise typer.Exit(
+        test_file(
+            file,
+            function=function,
+            input_file=input_file,
+            fuel=fuel,
+            timeout_seconds=timeout,
+            memory_mb=memory,
+            as_json=json,
+        )
+    )
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Hengio runs durable jobs whose steps can be sandboxed WebAssembly."""
+    if version:
+        from hengio import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run() -> None:
+    """The entry point: errors become one message and an exit code by kind (`hengio.errors`), never a traceback."""
+    try:
+        app()
+    except HengioError as error:
+        from hengio.cli.present import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

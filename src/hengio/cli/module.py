@@ -1,0 +1,170 @@
+"""`hengio module …`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from hengio import codec, settings
+from hengio.cli.inputs import read_bytes, read_json, run_async
+from hengio.cli.present import print_json
+from hengio.codec import Json
+from hengio.definition.context import Context
+from hengio.model.module import Limits, ModuleFacts
+from hengio.model.outcome import Outcome, OutcomeKind
+from hengio.sandbox.protocol import Call
+from hengio.steps.wasm import GuestView
+from hengio.wiring import default_limits, open_sandbox
+
+LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
+FAILED_EXIT = 10
+
+
+def inspect_file(file: Path, *, as_json: bool) -> int:
+    """What the binary is. A binary that Hengio cannot run is refused with the list of what is missing."""
+    binary = read_bytes(file, what="module")
+    facts = run_async(_inspect(binary))
+    if as_json:
+        print_json(facts)
+    else:
+        _show_facts(file, facts)
+    return 0
+
+
+async def _inspect(binary: bytes) -> ModuleFacts:
+    sandbox = open_sandbox(settings.load())
+    try:
+        return sandbox.inspect(binary)
+    finally:
+        await sandbox.close()
+
+
+def test_file(
+    file: Path,
+    *,
+    function: str,
+    input_file: Path | None,
+    fuel: int | None,
+    timeout_seconds: float | None,
+    memory_mb: int | None,
+    as_json: bool,
+) -> int:
+    """Call the module once, in the sandbox that production uses (R9.1-R9.4). 0 only if it succeeded."""
+    binary = read_bytes(file, what="module")
+    given = {} if input_file is None else read_json(input_file, what="input")
+    chosen = settings.load()
+    limits = default_limits(chosen)
+    limits = msgspec.structs.replace(
+        limits,
+        fuel=fuel or limits.fuel,
+        timeout_seconds=timeout_seconds or limits.timeout_seconds,
+        memory_bytes=memory_mb << 20 if memory_mb else limits.memory_bytes,
+    )
+    outcome = run_async(_test(chosen, binary, file.stem, function, given, limits))
+    if as_json:
+        print_json(outcome_json(outcome))
+    else:
+        _show_outcome(outcome)
+    return 0 if outcome.kind is OutcomeKind.SUCCEEDED else FAILED_EXIT
+
+
+async def _test(
+    chosen: settings.Settings, binary: bytes, name: str, function: str, given: Json, limits: Limits
+) -> Outcome:
+    sandbox = open_sandbox(chosen)
+
+    async def fetch() -> bytes:
+        return binary
+
+    try:
+        facts = sandbox.inspect(binary)
+        call = Call(
+            digest=facts.digest,
+            module_name=name,
+            function=function,
+            input=codec.encode(given),
+            limits=limits,
+            context=_view(given),
+        )
+        return await sandbox.call(call, fetch)
+    finally:
+        await sandbox.close()
+
+
+def _view(given: Json) -> GuestView:
+    """`get_context` reads from the input itself: `variables`, `steps` and the rest as the file gives them."""
+    known = given if isinstance(given, dict) else {"input": given}
+    variables = known.get("variables")
+    context = Context(base=known, admin={}, variables=dict(variables) if isinstance(variables, dict) else {})
+    return GuestView(context, secrets=(), base={key: value for key, value in known.items() if key != "variables"})
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """The document of `module test --json`."""
+    reply = outcome.reply
+    return {
+        "outcome": outcome.kind.value,
+        "output": None if reply is None else reply.output,
+        "next_steps": None if reply is None else reply.routing,
+        "context": None if reply is None else reply.context,
+        "error": outcome.failure,
+        "backtrace": outcome.backtrace,
+        "fuel_used": outcome.fuel_used,
+        "fuel_exact": outcome.fuel_exact,
+        "peak_memory_bytes": outcome.peak_memory_bytes,
+        "duration_ms": round(outcome.duration_ms, 3),
+        "compiler": outcome.compiler,
+        "host_calls": outcome.host_calls,
+        "logs": outcome.logs,
+        "logs_dropped": outcome.logs_dropped,
+    }
+
+
+def _show_facts(file: Path, facts: ModuleFacts) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    most = "none" if facts.memory_maximum_bytes is None else f"{facts.memory_maximum_bytes >> 10:,} KiB"
+    for name, value in (
+        ("kind", facts.kind),
+        ("size", f"{facts.size:,} bytes"),
+        ("sha256", facts.digest),
+        ("entries", ", ".join(facts.entries) or "none"),
+        ("host functions", ", ".join(facts.host_functions) or "none"),
+        ("host I/O", "possible" if facts.host_io_possible else "not possible: it imports none"),
+        ("memory", f"{facts.memory_minimum_bytes >> 10:,} KiB at least, declared maximum {most}"),
+        ("made with", ", ".join((*facts.languages, *facts.tools)) or "not stated"),
+    ):
+        table.add_row(Text(name, style="dim"), value)
+    console.print(f"[bold]{escape(str(file))}[/] can run here")
+    console.print(table)
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    console = Console(highlight=False)
+    for line in outcome.logs:
+        console.print(Text.assemble((f"{line.level:>5} ", LEVELS.get(line.level, "")), line.message), soft_wrap=True)
+    if outcome.logs_dropped:
+        console.print(f"[dim]{outcome.logs_dropped} more log lines were dropped[/]")
+    good = outcome.kind is OutcomeKind.SUCCEEDED
+    if outcome.reply is not None and good:
+        console.print_json(bytes(outcome.reply.output).decode())
+    console.print(
+        Text.assemble(
+            (outcome.kind.value, "bold green" if good else "bold red"),
+            f"   fuel {outcome.fuel_used:,}{'' if outcome.fuel_exact else ' at least'}"
+            f"   peak memory {outcome.peak_memory_bytes >> 10:,} KiB"
+            f"   {outcome.duration_ms:.3f} ms   {outcome.compiler}",
+        )
+    )
+    if outcome.failure is not None:
+        console.print(Text(f"{outcome.failure.code}: {outcome.failure.message}", style="red"), soft_wrap=True)
+        if outcome.failure.details is not None:
+            console.print(Text(codec.encode(outcome.failure.details).decode(), style="dim"), soft_wrap=True)
+    for frame in outcome.backtrace:
+        console.print(f"  [dim]at[/] {escape(frame.function)}")

@@ -1,0 +1,48 @@
+"""How the command line speaks: JSON for programs, Rich for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from hengio.errors import HengioError
+
+
+def print_json(value: Any) -> None:
+    """One indented JSON document on standard output."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.buffer.write(text + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def show_error(error: HengioError) -> None:
+    """What went wrong, where, and what to do, on standard error."""
+    console = Console(stderr=True, highlight=False)
+    console.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
+    for problem in error.problems:
+        console.print(f"  [cyan]{escape(problem.path)}[/] {escape(problem.message)}", soft_wrap=True)
+        if problem.hint:
+            console.print(f"    [dim]{escape(problem.hint)}[/]", soft_wrap=True)
+    if error.hint:
+        console.print(f"  [dim]{escape(error.hint)}[/]", soft_wrap=True)
+
+
+def show_problems(file: Path, answer: dict[str, Any]) -> None:
+    """The verdict on a definition."""
+    console = Console(highlight=False)
+    for word, style in (("errors", "red"), ("warnings", "yellow")):
+        for problem in answer[word]:
+            line = Text.assemble(
+                (f"{word[:-1]} ", f"bold {style}"), (problem["path"], "cyan"), f" {problem['message']}"
+            )
+            console.print(line, soft_wrap=True)
+            if problem["hint"]:
+                console.print(f"    [dim]{escape(problem['hint'])}[/]", soft_wrap=True)
+    verdict = "[bold green]valid[/]" if answer["valid"] else "[bold red]not valid[/]"
+    console.print(f"{escape(str(file))}: {verdict}")

@@ -1,0 +1,59 @@
+"""`hengio serve`: everything in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+
+from hengio import log, settings
+from hengio.api.app import create_app
+from hengio.cli.inputs import run_async
+from hengio.errors import Unavailable
+from hengio.wiring import embedded
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: ours stop the worker as well."""
+
+    def install_signal_handlers(self) -> None:
+        """Leave signals alone."""
+
+
+def run_server(*, host: str | None, port: int | None, data_dir: Path | None) -> int:
+    """Serve until SIGTERM or SIGINT; what is in flight is finished or handed back within the deadline (H11)."""
+    chosen = settings.load(data_dir=data_dir)
+    log.configure(level=chosen.log.level, style=chosen.log.format)
+    return run_async(_serve(chosen, host or chosen.server.host, chosen.server.port if port is None else port))
+
+
+async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
+    async with embedded(chosen) as system:
+        config = uvicorn.Config(create_app(system), host=host, port=port, log_config=None, lifespan="off")
+        server = Server(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, setattr, server, "should_exit", True)
+        sockets = [_listen(host, port)]
+        bound = sockets[0].getsockname()
+        Console(stderr=True, highlight=False).print(f"Hengio listens on http://{bound[0]}:{bound[1]}")
+        await server.serve(sockets=sockets)
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port or --host"
+        ) from error
+    return listener

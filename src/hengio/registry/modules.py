@@ -1,0 +1,92 @@
+"""Registering a module and finding it again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from hengio.blobs.protocol import Blobs
+from hengio.clock import Clock
+from hengio.errors import Corrupt, NotFound, Refused
+from hengio.ids import is_name, new_id
+from hengio.model.module import Module
+from hengio.model.version import is_version
+from hengio.sandbox.protocol import Sandbox
+from hengio.storage.protocol import ModuleStore
+
+REMEMBERED_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRegistry:
+    """Modules by reference. What was found is remembered for a second, so that a change reaches the next execution."""
+
+    store: ModuleStore
+    binaries: Blobs
+    sandbox: Sandbox
+    clock: Clock
+    _known: dict[str, tuple[float, Module]] = field(default_factory=dict)
+
+    async def register(self, name: str, version: str, binary: bytes) -> Module:
+        """Check, digest and store a binary (R6.1-R6.4); the same one again is the one that exists.
+
+        Raises `Refused` for a bad name, version or binary, `Conflict` for another binary under a version that exists.
+        The binary is stored before its row: a crash between leaves an object nobody names, never a row without one.
+        """
+        if not is_name(name):
+            raise Refused(f"'{name}' cannot name a module", hint="a letter, then letters, digits, '-' or '_'")
+        if not is_version(version):
+            raise Refused(f"'{version}' is not a version", hint="semantic versioning, such as 1.0.0")
+        facts = self.sandbox.inspect(binary)
+        module = Module(
+            id=new_id(),
+            name=name,
+            version=version,
+            digest=facts.digest,
+            size=len(binary),
+            facts=facts,
+            created_at=self.clock.now(),
+        )
+        known = await self._registered(module)
+        if known is not None:
+            return known
+        await self.binaries.put(_key(module), binary)
+        added = await self.store.add(module)
+        if added.id != module.id:
+            await self.binaries.delete(_key(module))
+        self._known.clear()
+        return added
+
+    async def find(self, reference: str) -> Module:
+        """The module a job means. `NotFound` lists what there is; a disabled one is `Refused`."""
+        remembered = self._known.get(reference)
+        now = self.clock.monotonic()
+        if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
+            return remembered[1]
+        module = await self.store.find(reference)
+        if not module.enabled:
+            raise Refused(f"module {module.name}@{module.version} is disabled")
+        self._known[reference] = (now, module)
+        return module
+
+    def fetch(self, module: Module) -> Callable[[], Awaitable[bytes]]:
+        """A function that loads the module's binary; the sandbox checks its digest (R14.4)."""
+
+        async def load() -> bytes:
+            try:
+                return await self.binaries.get(_key(module))
+            except NotFound as error:
+                raise Corrupt(f"the binary of module {module.name}@{module.version} is gone") from error
+
+        return load
+
+    async def _registered(self, module: Module) -> Module | None:
+        try:
+            known = await self.store.find(f"{module.name}@{module.version}")
+        except NotFound:
+            return None
+        return await self.store.add(module) if known.digest != module.digest else known
+
+
+def _key(module: Module) -> str:
+    return f"{module.id}.wasm"

@@ -1,0 +1,102 @@
+"""Jobs: applying a definition, running one and following it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from hengio import codec
+from hengio.blobs.protocol import Blobs
+from hengio.clock import Clock
+from hengio.codec import Json
+from hengio.definition.parse import InvalidDefinition
+from hengio.definition.validate import Report, validate
+from hengio.dispatch.events import Events, Watch
+from hengio.errors import Unavailable
+from hengio.ids import new_id
+from hengio.lifecycle.start import Starter
+from hengio.model.event import Event
+from hengio.model.execution import FINAL, Execution, StepRun
+from hengio.service.catalog import Installed
+from hengio.storage.protocol import Storage, StoredJob
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An execution that is over, with its step runs in the order they were written."""
+
+    job: StoredJob
+    execution: Execution
+    runs: tuple[StepRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobService:
+    """Applies and runs jobs."""
+
+    storage: Storage
+    starter: Starter
+    events: Events
+    outputs: Blobs
+    clock: Clock
+    variables: Collection[str]
+    connections: Collection[str]
+
+    async def check(self, document: Json) -> Report:
+        """Validate a definition against the modules, variables and connections of this installation (R13.1)."""
+        modules = tuple(await self.storage.modules.all())
+        return validate(document, catalog=Installed(modules, self.variables, self.connections))
+
+    async def apply(self, document: Json) -> tuple[StoredJob, Report]:
+        """Validate and store a definition. Raises `InvalidDefinition` with every problem."""
+        report = await self.check(document)
+        if report.job is None or not report.valid:
+            raise InvalidDefinition(report.errors)
+        return await self.storage.jobs.put(report.job, at=self.clock.now()), report
+
+    async def run(
+        self, stored: StoredJob, *, given: Json = None, on_event: Callable[[Event], None] | None = None
+    ) -> Finished:
+        """Start the job by hand and wait until it is over; `on_event` sees what happens meanwhile."""
+        execution_id = new_id()
+        with self.events.watch(execution_id) as watch:
+            await self.starter.start(stored, trigger="manual", given=given, execution_id=execution_id)
+            return await self.follow(execution_id, stored, watch=watch, on_event=on_event)
+
+    async def follow(
+        self,
+        execution_id: str,
+        stored: StoredJob,
+        *,
+        watch: Watch,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Finished:
+        """Wait until the execution is over. Events tell it at once; the database is asked too, events may be lost."""
+        listener = asyncio.create_task(_listen(watch, on_event))
+        try:
+            while True:
+                await asyncio.wait([listener], timeout=POLL_SECONDS)
+                try:
+                    execution = await self.storage.executions.load(execution_id)
+                except Unavailable:
+                    continue
+                if execution.state in FINAL:
+                    runs = await self.storage.executions.runs(execution_id)
+                    return Finished(stored, execution, tuple(runs))
+        finally:
+            listener.cancel()
+
+    async def output(self, run: StepRun) -> Json:
+        """A step run's output, wherever it is stored; None without one."""
+        if run.output_digest is not None:
+            return codec.decode(await self.outputs.get(run.output_digest))
+        return None if run.output is None else codec.decode(run.output)
+
+
+async def _listen(watch: Watch, on_event: Callable[[Event], None] | None) -> None:
+    async for event in watch:
+        if on_event is not None:
+            on_event(event)

@@ -1,0 +1,164 @@
+"""Settings become running parts. The only place that names concrete backends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hengio.blobs.protocol import Blobs
+from hengio.blobs.store import S3Options, open_blobs
+from hengio.clock import Clock, SystemClock
+from hengio.dispatch.events import Events
+from hengio.dispatch.local import LocalDispatcher
+from hengio.lifecycle.journal import Journal
+from hengio.lifecycle.recover import Reconciler
+from hengio.lifecycle.start import Starter
+from hengio.lock import FolderLock
+from hengio.model.module import Limits
+from hengio.registry.modules import ModuleRegistry
+from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.service.jobs import JobService
+from hengio.settings import Settings
+from hengio.steps.database import DatabaseStep
+from hengio.steps.files import FileStep
+from hengio.steps.wasm import WasmStep
+from hengio.storage.protocol import Storage
+from hengio.storage.sql.store import open_storage
+from hengio.targets.databases import Databases
+from hengio.worker.attempt import Attempts
+from hengio.worker.loop import Worker
+from hengio.worker.runner import Definitions, Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """The separate areas of the object store; only `files` can be named by jobs."""
+
+    modules: Blobs
+    outputs: Blobs
+    files: Blobs
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The running parts that doors use."""
+
+    settings: Settings
+    storage: Storage
+    areas: Areas
+    events: Events
+    modules: ModuleRegistry
+    jobs: JobService
+    recovered: int
+
+
+def open_areas(settings: Settings) -> Areas:
+    """The object store's areas."""
+    secret = settings.s3.secret_key
+    s3 = S3Options(
+        endpoint=settings.s3.endpoint,
+        access_key=settings.s3.access_key,
+        secret_key=None if secret is None else secret.get_secret_value(),
+        region=settings.s3.region,
+    )
+    return Areas(**{area: open_blobs(settings.objects, area=area, s3=s3) for area in ("modules", "outputs", "files")})
+
+
+def open_sandbox(settings: Settings) -> WasmtimeSandbox:
+    """The sandbox, with as many guest threads as are set."""
+    chosen = settings.sandbox
+    sizes = SandboxSettings(cache_bytes=chosen.cache_mb << 20, cache_modules=chosen.cache_modules)
+    if chosen.threads is not None:
+        sizes = SandboxSettings(
+            threads=chosen.threads, cache_bytes=chosen.cache_mb << 20, cache_modules=chosen.cache_modules
+        )
+    return WasmtimeSandbox(sizes)
+
+
+def default_limits(settings: Settings) -> Limits:
+    """What a call may use when its step asks for nothing."""
+    chosen = settings.sandbox
+    return Limits(fuel=chosen.fuel, timeout_seconds=chosen.timeout_seconds, memory_bytes=chosen.memory_mb << 20)
+
+
+def highest_limits(settings: Settings) -> Limits:
+    """The most a step may ask for."""
+    chosen = settings.sandbox
+    return Limits(
+        fuel=chosen.fuel_ceiling,
+        timeout_seconds=chosen.timeout_ceiling_seconds,
+        memory_bytes=chosen.memory_ceiling_mb << 20,
+    )
+
+
+@asynccontextmanager
+async def embedded(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[System]:
+    """Everything in this process: what a killed process left is taken up, and leaving stops within the deadline.
+
+    Raises `Conflict` when another process uses the data folder, `Unavailable` when the database or disk cannot be used.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        alone = settings.database.startswith("sqlite")
+        stack.enter_context(FolderLock(settings.data_dir))
+        storage = open_storage(settings.database)
+        stack.push_async_callback(storage.close)
+        await storage.open()
+        areas = open_areas(settings)
+        sandbox = open_sandbox(settings)
+        stack.push_async_callback(sandbox.close)
+        databases = open_databases(settings)
+        stack.push_async_callback(databases.close)
+        journal = Journal(storage.executions)
+        journal.open()
+        stack.push_async_callback(journal.close)
+        dispatcher, events = LocalDispatcher(), Events()
+        modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock)
+        limits = default_limits(settings)
+        types = {
+            "wasm": WasmStep(sandbox, modules, defaults=limits, ceilings=highest_limits(settings)),
+            "database": DatabaseStep(databases),
+            "file_processing": FileStep(areas.files),
+        }
+        runner = Runner(
+            name=f"{socket.gethostname()}-{os.getpid()}",
+            storage=storage,
+            journal=journal,
+            attempts=Attempts(types, areas.outputs, events, clock),
+            events=events,
+            clock=clock,
+            definitions=Definitions(storage.jobs),
+            variables=settings.variables,
+            lease_seconds=settings.worker.lease_seconds,
+        )
+        worker = Worker(runner, dispatcher, at_once=settings.worker.at_once)
+        reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone)
+        recovered = await reconciler.recover()
+        jobs = JobService(
+            storage=storage,
+            starter=Starter(journal, dispatcher, clock),
+            events=events,
+            outputs=areas.outputs,
+            clock=clock,
+            variables=settings.variables,
+            connections=settings.connections,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run(), name="worker")
+            watching = group.create_task(reconciler.run(), name="reconciler")
+            try:
+                yield System(settings, storage, areas, events, modules, jobs, recovered)
+            finally:
+                watching.cancel()
+                await worker.stop(deadline_seconds=settings.worker.stop_seconds)
+
+
+def open_databases(settings: Settings) -> Databases:
+    """The named connections of database steps; SQLite files lie under the data folder's `databases/`."""
+    urls = {name: url.get_secret_value() for name, url in settings.connections.items()}
+    return Databases(urls, folder=Path(settings.data_dir) / "databases")
