@@ -13,8 +13,11 @@ from hengio.sandbox.binary import Binary
 from hengio.sandbox.wasmtime import abi, inspect, wasi
 from hengio.sandbox.wasmtime.callback import Definitions
 from hengio.sandbox.wasmtime.capi import KEEP, Scratch, raw
-from hengio.sandbox.wasmtime.engine import CraneliftEngine
+from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.inspect import Ceilings
+
+_GROW = b"\x40\x00"
+"""`memory.grow` of the first memory."""
 
 
 class DigestMismatch(Refused):
@@ -27,13 +30,15 @@ class Compiled:
     """A compiled module with its imports resolved, shared by all its calls.
 
     `entries`, `memory`, `allocator`, `initialize`, `start` are positions among its exports, which is how the hot path
-    finds them. `size` is that of its machine code and data in bytes.
+    finds them. `size` is that of its machine code, data and binary in bytes. `can_grow` is false if it certainly never
+    asks for more memory than it begins with.
     """
 
     __slots__ = (
         "_owned",
         "address",
         "allocator",
+        "binary",
         "can_grow",
         "digest",
         "entries",
@@ -47,11 +52,12 @@ class Compiled:
         "uses_wasi",
     )
 
-    def __init__(self, *, digest: str, declared: Binary, instantiable: Any, size: int) -> None:
+    def __init__(self, *, digest: str, declared: Binary, instantiable: Any, binary: bytes, size: int) -> None:
         self._owned = instantiable
         self.address = raw(instantiable)
         self.digest = digest
-        self.size = size
+        self.binary = binary
+        self.size = size + len(binary)
         self.kind = inspect.recognise(declared)
         self.memory = _index(declared, "memory", "memory")
         self.allocator = _index(declared, inspect.allocator(declared) or "", "func")
@@ -61,13 +67,13 @@ class Compiled:
         self.uses_wasi = any(item.module == wasi.MODULE for item in declared.imports)
         self.quick_start = not declared.has_start
         self.memory_minimum = declared.memories[0].minimum
-        self.can_grow = declared.memories[0].maximum != declared.memories[0].minimum
+        self.can_grow = declared.memories[0].maximum != declared.memories[0].minimum and _GROW in binary
 
 
 class Compiler:
     """Compiles for one engine. Not on the event loop: a large module takes seconds."""
 
-    def __init__(self, engine: CraneliftEngine, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, engine: GuestEngine, *, clock: Clock, ceilings: Ceilings) -> None:
         self._engine = engine
         self._ceilings = ceilings
         self._linker = Linker(engine.handle)
@@ -89,7 +95,9 @@ class Compiler:
             instantiable = self._linker.instantiate_pre(module)
         except WasmtimeError as error:
             raise Refused(f"the module does not compile: {str(error).strip()}") from error
-        return Compiled(digest=digest, declared=declared, instantiable=instantiable, size=_image_size(module))
+        return Compiled(
+            digest=digest, declared=declared, instantiable=instantiable, binary=binary, size=_image_size(module)
+        )
 
 
 def _index(declared: Binary, name: str, kind: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The engine: one a process, Cranelift with pooled instances, fuel and epochs.
+"""The engines: what they have in common is metering by fuel and epochs, and a ticker.
 
 Time is kept by the host's clock alone. The epoch only makes a guest ask: each store's deadline is one tick away, and
 when it passes, `_on_epoch` looks at the call's own deadline and cancel flag and grants one more tick. So one cancelled
@@ -16,7 +16,7 @@ from ctypes import c_uint8, c_uint64
 from wasmtime import Config, Engine, _ffi
 
 from hengio.sandbox.wasmtime.capi import KEEP, EpochCallback, raw
-from hengio.sandbox.wasmtime.guest import Guest
+from hengio.sandbox.wasmtime.guest import Guest, Stop
 
 TICK_SECONDS = 0.01
 WASM_STACK_BYTES = 512 << 10
@@ -47,11 +47,12 @@ running = _Running()
 
 def _on_epoch(_context: int, _data: int, delta: int, kind: int) -> int | None:
     try:
-        guest = running.guest
-        guest.check()
+        running.guest.check()
         c_uint64.from_address(delta).value = 1
         c_uint8.from_address(kind).value = _CONTINUE
     except BaseException as error:  # noqa: BLE001 - an exception out of a C callback would end the process
+        if isinstance(error, Stop):
+            error.at_call = False
         running.guest.stop = error
         return int(KEEP.error_new(b"stopped"))
     return None
@@ -93,17 +94,23 @@ def _pooled(config: Config, slots: int) -> None:
     getattr(_ffi, f"{name}_delete")(pool)
 
 
-class CraneliftEngine:
-    """An engine with room for `slots` guests at a time. `compiler` is the word in outcomes."""
+class GuestEngine:
+    """An engine that runs guests. `compiler` is the word in outcomes; `store_limits_memory` is false for one whose
+    memories enforce the limit themselves."""
 
-    compiler = "cranelift"
-
-    def __init__(self, *, slots: int) -> None:
-        config = make_config()
-        _pooled(config, slots)
+    def __init__(self, config: Config, *, compiler: str, store_limits_memory: bool = True) -> None:
         self.handle = Engine(config)
         self.address = raw(self.handle)
+        self.compiler = compiler
+        self.store_limits_memory = store_limits_memory
         self.ticker = Ticker(self.address)
+
+    @classmethod
+    def cranelift(cls, *, slots: int) -> GuestEngine:
+        """The one that serves: optimised code, instances from a pool with room for `slots` of them at a time."""
+        config = make_config()
+        _pooled(config, slots)
+        return cls(config, compiler="cranelift")
 
     def close(self) -> None:
         """Stop the ticker. Guests must have ended."""

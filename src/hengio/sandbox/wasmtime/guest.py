@@ -8,7 +8,10 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from hengio.model.outcome import Frame, OutcomeKind
 from hengio.sandbox.host.context import ContextCalls
@@ -27,8 +30,8 @@ class Stop(Exception):
         self.message = message
         self.details = details
         self.backtrace: tuple[Frame, ...] = ()
-        self.by_host = True
-        """Whether a host function or the clock ended it, not the guest's own instruction."""
+        self.at_call = True
+        """Whether it ended inside a call of the host, where compiled code has written its fuel back."""
 
 
 class Guest:
@@ -37,6 +40,7 @@ class Guest:
     __slots__ = (
         "_context",
         "_logs",
+        "_second",
         "_streams",
         "_woken",
         "call",
@@ -49,6 +53,7 @@ class Guest:
         "memory_known",
         "output",
         "read_to",
+        "refused_bytes",
         "reply",
         "started",
         "stop",
@@ -68,6 +73,9 @@ class Guest:
         self.read_to = self.closed = 0
         """How much of stdin was read; which standard streams were closed (a bit each)."""
         self._streams: dict[int, Lines] | None = None
+        self.refused_bytes = 0
+        """The size of the first growth that was refused, where the engine tells."""
+        self._second: Guest | None = None
         self._woken: threading.Event | None = None
         self._logs: Logs | None = None
         self._context: ContextCalls | None = None
@@ -85,10 +93,6 @@ class Guest:
             self._context = ContextCalls(self.call.context, self.call.limits)
         return self._context
 
-    @property
-    def logged(self) -> Logs | None:
-        return self._logs
-
     def stream(self, fd: int) -> Lines:
         """The log lines that a standard stream is cut into."""
         if self._streams is None:
@@ -97,20 +101,31 @@ class Guest:
             self._streams[fd] = Lines(self.logs, level="info", limit=self.call.limits.log_bytes)
         return self._streams[fd]
 
-    def flush(self) -> None:
-        """Take unfinished lines of the standard streams as lines."""
-        for lines in (self._streams or {}).values():
-            lines.flush()
+    def flush(self) -> Logs | None:
+        """Take unfinished lines of the standard streams as lines. What was logged, if anything."""
+        if self._streams is not None:
+            for lines in self._streams.values():
+                lines.flush()
+        return self._logs
 
     @property
     def writes(self) -> tuple[tuple[str, Any], ...]:
         return tuple(self._context.writes) if self._context is not None else ()
+
+    def again(self, fuel: int) -> Guest:
+        """The same call once more: heard by no listener, ended by the same deadline and the same cancel."""
+        limits = msgspec.structs.replace(self.call.limits, fuel=fuel)
+        self._second = second = Guest(replace(self.call, limits=limits, on_log=None))
+        second.started, second.deadline, second.cancelled = self.started, self.deadline, self.cancelled
+        return second
 
     def cancel(self) -> None:
         """End the guest at its next check: at most a tick of the engine away, at once if it sleeps."""
         self.cancelled = True
         if self._woken is not None:
             self._woken.set()
+        if self._second is not None:
+            self._second.cancel()
 
     def check(self) -> None:
         """Raises `Stop` when the call was cancelled or its time is over."""

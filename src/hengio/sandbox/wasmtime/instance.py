@@ -11,11 +11,12 @@ import time
 from hengio.sandbox.wasmtime import traps, wasi
 from hengio.sandbox.wasmtime.capi import DROP, KEEP, Scratch
 from hengio.sandbox.wasmtime.compile import Compiled
-from hengio.sandbox.wasmtime.engine import ON_EPOCH, CraneliftEngine, running
+from hengio.sandbox.wasmtime.engine import ON_EPOCH, GuestEngine, running
 from hengio.sandbox.wasmtime.guest import Guest
 
 _TABLES, _INSTANCES, _MEMORIES = 4, 1, 1
 """The engine counts a memory's limit for each memory, hence one."""
+_UNLIMITED = -1
 _LARGE = 1 << 20
 """Bytes of memory above which starting and freeing an instance may take long enough to let others run meanwhile."""
 
@@ -34,7 +35,7 @@ class Instance:
 
     __slots__ = ("_compiled", "_context", "_guest", "_scratch", "_store", "_words")
 
-    def __init__(self, engine: CraneliftEngine, compiled: Compiled, guest: Guest) -> None:
+    def __init__(self, engine: GuestEngine, compiled: Compiled, guest: Guest) -> None:
         scratch = _thread_scratch()
         limits = guest.call.limits
         self._compiled, self._guest = compiled, guest
@@ -44,12 +45,14 @@ class Instance:
         KEEP.context_set_fuel(context, limits.fuel)
         KEEP.context_set_epoch_deadline(context, 1)
         KEEP.store_epoch_deadline_callback(store, ON_EPOCH, None, None)
-        KEEP.store_limiter(store, limits.memory_bytes, limits.table_elements, _INSTANCES, _TABLES, _MEMORIES)
+        memory = limits.memory_bytes if engine.store_limits_memory else _UNLIMITED
+        KEEP.store_limiter(store, memory, limits.table_elements, _INSTANCES, _TABLES, _MEMORIES)
         if compiled.uses_wasi:
             wasi.give_context(context, guest.call, command=compiled.kind == "command")
         guest.memory = scratch.memory
-        guest.started = now = time.monotonic()
-        guest.deadline = now + limits.timeout_seconds
+        if not guest.started:
+            guest.started = now = time.monotonic()
+            guest.deadline = now + limits.timeout_seconds
         running.guest = guest
 
     def instantiate(self) -> None:
@@ -84,15 +87,13 @@ class Instance:
         scratch = self._scratch
         KEEP.instance_export_nth(self._context, scratch.instance, index, scratch.name, scratch.name_length, into)
 
-    def fuel_left(self) -> int:
+    def close(self) -> tuple[int, int]:
+        """Free the store; returns fuel left and bytes of memory at the end, which never shrinks: so its peak."""
         KEEP.context_get_fuel(self._context, self._scratch.out)
-        return self._words[Scratch.OUT]
-
-    def close(self) -> None:
-        """Free the store. A large memory is given back without holding others up."""
+        memory = self._guest.memory_size
+        (KEEP if memory < _LARGE else DROP).store_delete(self._store)
         del running.guest
-        large = self._guest.memory_size >= _LARGE
-        (DROP if large else KEEP).store_delete(self._store)
+        return self._words[Scratch.OUT], memory
 
 
 def _thread_scratch() -> Scratch:

@@ -6,43 +6,28 @@ import time
 
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
-from hengio.sandbox.wasmtime import command, reactor
+from hengio.sandbox.wasmtime.attempt import attempt
 from hengio.sandbox.wasmtime.compile import Compiled
-from hengio.sandbox.wasmtime.engine import CraneliftEngine
+from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
-from hengio.sandbox.wasmtime.instance import Instance
-
-_RUN = {"reactor": reactor.run, "command": command.run}
-_EXACT = frozenset({OutcomeKind.OUT_OF_FUEL})
+from hengio.sandbox.wasmtime.witness import Witness
 
 
-def perform(engine: CraneliftEngine, compiled: Compiled, guest: Guest) -> Outcome:
+def perform(engine: GuestEngine, compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
     """Run the guest to its end. Nothing a guest does is raised; a fault of the host's own (a listener) is."""
-    engine.ticker.enter(guest)
-    data, stop = b"", None
-    try:
-        instance = Instance(engine, compiled, guest)
-        try:
-            guest.check()
-            data = _RUN[compiled.kind](instance, compiled, guest)
-        except Stop as caught:
-            stop = caught
-        finally:
-            fuel_used = guest.call.limits.fuel - instance.fuel_left()
-            peak = guest.memory_size
-            instance.close()
-    finally:
-        engine.ticker.leave(guest)
-    guest.flush()
+    made = attempt(engine, compiled, guest)
+    if made.stop is not None:
+        made = witness.review(compiled, guest, made)
+    data, stop, fuel_left, peak = made
+    logs = guest.flush()
     kind, reply, failure = _judge(guest, data, stop)
-    logs = guest.logged
     return Outcome(
         kind=kind,
         reply=reply,
         failure=failure,
         backtrace=stop.backtrace if stop is not None else (),
-        fuel_used=fuel_used,
-        fuel_exact=stop is None or stop.kind is OutcomeKind.OUT_OF_FUEL or stop.by_host,
+        fuel_used=guest.call.limits.fuel - fuel_left,
+        fuel_exact=stop is None or stop.at_call,
         peak_memory_bytes=peak,
         duration_ms=(time.monotonic() - guest.started) * 1_000,
         compiler=engine.compiler,

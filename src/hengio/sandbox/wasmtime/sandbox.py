@@ -16,10 +16,11 @@ from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.threads import Threads
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler, DigestMismatch
-from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, CraneliftEngine
+from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.inspect import Ceilings, inspect
 from hengio.sandbox.wasmtime.perform import ended_before, perform
+from hengio.sandbox.wasmtime.witness import Witness
 
 _SPARE_SLOTS = 4
 """Instances the engine can hold beyond one for each thread."""
@@ -41,8 +42,10 @@ class WasmtimeSandbox:
         settings = settings or SandboxSettings()
         self.cache = Cache(max_bytes=settings.cache_bytes, max_count=settings.cache_modules)
         self._ceilings = settings.ceilings
-        self._engine = CraneliftEngine(slots=settings.threads + _SPARE_SLOTS)
-        self._compiler = Compiler(self._engine, clock=clock or SystemClock(), ceilings=settings.ceilings)
+        self._engine = GuestEngine.cranelift(slots=settings.threads + _SPARE_SLOTS)
+        clock = clock or SystemClock()
+        self._compiler = Compiler(self._engine, clock=clock, ceilings=settings.ceilings)
+        self._witness = Witness(clock=clock, ceilings=settings.ceilings)
         self._threads = Threads(settings.threads, stack_bytes=THREAD_STACK_BYTES)
         self._compiling = ThreadPoolExecutor(1, thread_name_prefix="hengio-compile")
         self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
@@ -62,14 +65,14 @@ class WasmtimeSandbox:
             return refusal
         guest = Guest(call)
         try:
-            return await self._threads.submit(lambda: perform(self._engine, compiled, guest))
+            return await self._threads.submit(lambda: perform(self._engine, compiled, guest, witness=self._witness))
         except asyncio.CancelledError:
             guest.cancel()
             raise
 
     def run_here(self, call: Call, compiled: Compiled) -> Outcome:
         """The same on the present thread, which must not be the main one and needs `THREAD_STACK_BYTES` of stack."""
-        return _misfit(compiled, call) or perform(self._engine, compiled, Guest(call))
+        return _misfit(compiled, call) or perform(self._engine, compiled, Guest(call), witness=self._witness)
 
     async def load(self, digest: str, fetch: Fetch) -> Compiled:
         """Fetch and compile; concurrent first calls do it once. Raises `Refused` (`DigestMismatch`) and as `fetch`."""
@@ -85,8 +88,12 @@ class WasmtimeSandbox:
             finally:
                 self._loading.pop(key, None)
 
+    def running(self) -> tuple[Guest, ...]:
+        """The guests that run at this moment."""
+        return self._engine.ticker.guests()
+
     async def close(self) -> None:
-        for guest in self._engine.ticker.guests():
+        for guest in self.running():
             guest.cancel()
         await asyncio.to_thread(self._close)
 
@@ -94,6 +101,7 @@ class WasmtimeSandbox:
         self._threads.close()
         self._compiling.shutdown()
         self._engine.close()
+        self._witness.close()
 
 
 def _misfit(compiled: Compiled, call: Call) -> Outcome | None:

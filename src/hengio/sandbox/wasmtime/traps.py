@@ -25,6 +25,7 @@ CAUSES: dict[int, tuple[OutcomeKind, str, str]] = {
 """`wasmtime_trap_code_enum` → kind, cause, words. Others are a trap without a name of their own here."""
 _OVER_LIMIT = "exceeds"
 """Wasmtime says an initial memory or table over the limit only as text: `… minimum size of N … exceeds … limits`."""
+_UNKNOWN_OFFSET = ctypes.c_size_t(-1).value
 
 
 def take(scratch: Scratch, error: int | None, guest: Guest) -> Stop:
@@ -45,7 +46,7 @@ def _from_trap(scratch: Scratch, trap: int) -> Stop:
     known = KEEP.trap_code(trap, ctypes.addressof(code))
     unknown = (TRAPPED, "trapped", f"trap {code.value}")
     stop = Stop(*(CAUSES.get(code.value, unknown) if known else unknown))
-    stop.by_host = not known
+    stop.at_call = stop.kind is OutcomeKind.OUT_OF_FUEL
     KEEP.wasm_trap_trace(trap, scratch.out)
     stop.backtrace = _frames(scratch)
     KEEP.wasm_trap_delete(trap)
@@ -58,7 +59,7 @@ def _from_error(scratch: Scratch, error: int) -> Stop:
     KEEP.error_wasm_trace(error, scratch.out)
     frames = _frames(scratch)
     KEEP.error_delete(error)
-    if _OVER_LIMIT in message or "limit" in message:
+    if _OVER_LIMIT in message:
         stop = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", f"the module does not fit its limits: {message}")
     else:
         stop = Stop(TRAPPED, "trapped", message)
@@ -78,9 +79,15 @@ def _frames(scratch: Scratch) -> tuple[Frame, ...]:
     """The frames in the vector at `scratch.out`, which is freed."""
     count, data = scratch.words[Scratch.OUT], scratch.words[Scratch.OUT + 1]
     addresses = (c_uint64 * count).from_address(data) if count else ()
-    frames = tuple(Frame(_function(frame), KEEP.wasm_frame_module_offset(frame)) for frame in addresses)
+    frames = tuple(Frame(_function(frame), _offset(frame)) for frame in addresses)
     KEEP.wasm_frame_vec_delete(scratch.out)
     return frames
+
+
+def _offset(frame: int) -> int | None:
+    """The byte of the binary; unknown where a function's prologue overflowed the stack."""
+    offset: int = KEEP.wasm_frame_module_offset(frame)
+    return None if offset == _UNKNOWN_OFFSET else offset
 
 
 def _function(frame: int) -> str:

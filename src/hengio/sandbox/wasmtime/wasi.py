@@ -1,8 +1,8 @@
 """WASI preview 1, deny-all (R2.5): Wasmtime's own with nothing in it, and ours where its own would not hold a limit.
 
 Measured: a guest asleep in Wasmtime's `poll_oneoff` outlives every deadline, one that prints into its `stdout` grows
-the host's memory without fuel, and its output callbacks run on foreign threads. So whatever sleeps, prints, reads, exits
-or tells the time is ours; what is left needs a directory or a socket, and there is none.
+the host's memory without fuel, and its output callbacks run on foreign threads. So whatever sleeps, prints, reads,
+exits or tells the time is ours; what is left needs a directory or a socket, and there is none.
 """
 
 from __future__ import annotations
