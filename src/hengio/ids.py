@@ -7,7 +7,7 @@ import re
 import time
 from uuid import UUID
 
-_SAFE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def new_id() -> str:
@@ -32,4 +32,4 @@ def is_id(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether `text` may name a step, a variable or an entry: a letter, then letters, digits, `_` or `-`."""
-    return _SAFE_NAME.match(text) is not None
+    return _SAFE_NAME.fullmatch(text) is not None

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 
 from hengio import __version__
 from hengio.errors import HengioError
-from hengio.wiring import System
+from hengio.wiring.embedded import System
 
 
 def create_app(system: System) -> FastAPI:

@@ -19,7 +19,7 @@ from hengio.cli.summary import exit_code, summary
 from hengio.definition.parse import read
 from hengio.model.execution import ExecutionState
 from hengio.service.jobs import Finished
-from hengio.wiring import System, embedded
+from hengio.wiring.embedded import System, embedded
 
 JOB = "wildlife-strikes"
 DATA_KEY = "wildlife-strikes/birdstrikes.csv"

@@ -1,4 +1,4 @@
-"""`hengio job …`"""
+"""`hengio job run`: a definition once, embedded, without a server."""
 
 from __future__ import annotations
 
@@ -8,29 +8,13 @@ from typing import Any
 from hengio import log, settings
 from hengio.cli.follow import Follower
 from hengio.cli.inputs import pair, read_bytes, read_json, run_async
-from hengio.cli.present import print_json, show_problems
+from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
-from hengio.definition.parse import InvalidDefinition, read
-from hengio.definition.validate import validate
-from hengio.wiring import System, embedded
+from hengio.definition.parse import read
+from hengio.wiring.embedded import System, embedded
 
 FIRST_VERSION = "0.0.1"
-
-
-def validate_file(file: Path, *, as_json: bool) -> int:
-    """Check a definition by itself; what lies outside it (modules, connections) is not looked at."""
-    try:
-        report = validate(read(read_bytes(file, what="definition")))
-        answer = report.as_json()
-    except InvalidDefinition as error:
-        problems = [{"path": one.path, "message": one.message, "hint": one.hint} for one in error.problems]
-        answer = {"valid": False, "errors": problems, "warnings": [], "normalized": None}
-    if as_json:
-        print_json(answer)
-    else:
-        show_problems(file, answer)
-    return 0 if answer["valid"] else InvalidDefinition.exit_code
 
 
 def run_file(

@@ -55,7 +55,7 @@ def job_validate(
     json: AsJson = False,
 ) -> None:
     """Check a definition and name every problem by its place."""
-    from hengio.cli.job import validate_file
+    from hengio.cli.validate import validate_file
 
     raise typer.Exit(validate_file(file, as_json=json))
 

@@ -20,7 +20,7 @@ from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call
 from hengio.steps.wasm import GuestView
-from hengio.wiring import default_limits, open_sandbox
+from hengio.wiring.sandbox import default_limits, open_sandbox
 
 LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 FAILED_EXIT = 10

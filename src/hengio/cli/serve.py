@@ -14,7 +14,7 @@ from hengio import log, settings
 from hengio.api.app import create_app
 from hengio.cli.inputs import run_async
 from hengio.errors import Unavailable
-from hengio.wiring import embedded
+from hengio.wiring.embedded import embedded
 
 
 class Server(uvicorn.Server):

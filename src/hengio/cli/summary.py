@@ -8,7 +8,7 @@ from hengio import codec
 from hengio.codec import Json
 from hengio.model.execution import ExecutionState, StepRun
 from hengio.service.jobs import Finished
-from hengio.wiring import System
+from hengio.wiring.embedded import System
 
 EXIT_CODES = {ExecutionState.SUCCESS: 0, ExecutionState.CANCELLED: 11}
 FAILED_EXIT = 10

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
-_SEMVER = re.compile(r"^(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$")
+_SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
 Order = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
 
 
 def is_version(text: str) -> bool:
     """Whether `text` is a semantic version."""
-    return _SEMVER.match(text) is not None
+    return _SEMVER.fullmatch(text) is not None
 
 
 def order(version: str) -> Order:
     """A key that sorts versions by precedence (SemVer 11); what is no version sorts first."""
-    found = _SEMVER.match(version)
+    found = _SEMVER.fullmatch(version)
     if found is None:
         return (-1, 0, 0, False, ())
     parts = tuple(

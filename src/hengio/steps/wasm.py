@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from msgspec import UNSET
 from hengio import codec
 from hengio.clock import to_iso
 from hengio.codec import Raw
-from hengio.definition import templates
+from hengio.definition import lookup, templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context, StepEntry, merged
 from hengio.errors import HengioError, NotFound, Refused
@@ -129,7 +129,11 @@ class _Plan:
         """The typed configuration. `Refused` where a template or a type does not fit."""
         if self.whole is not None:
             return self.whole
-        filled = {key: templates.resolve(value, context, raw=key in ENCODED) for key, value in self.open.items()}
+        secrets = self.step.config.get("secrets", ())
+        filled = {
+            key: templates.resolve(value, context, raw=key in ENCODED, secrets=secrets)
+            for key, value in self.open.items()
+        }
         return _typed({**self.fixed, **filled})
 
 
@@ -152,14 +156,14 @@ class GuestView:
         self._writes: dict[str, Any] = {}
 
     def get(self, path: str) -> tuple[bool, Any]:
-        if self._writes and path.startswith("variables."):
-            key, _, rest = path.removeprefix("variables.").partition(".")
-            if key in self._writes:
-                own = Context(base={"input": self._writes[key]}, admin={})
-                return templates.lookup(own, f"input.{rest}" if rest else "input")
-        root = path.partition(".")[0].partition("[")[0]
-        if root in self._base:
-            return templates.lookup(Context(base=self._base, admin={}), path)
+        try:
+            keys = lookup.parsed(path)
+        except templates.Malformed:
+            return False, None
+        if len(keys) > 1 and keys[0] == "variables" and keys[1] in self._writes:
+            return _inside(self._writes[keys[1]], keys[2:])
+        if keys[0] in self._base:
+            return _inside(self._base, keys)
         return templates.lookup(self._context, path, secrets=self._secrets)
 
     def set(self, key: str, value: Any) -> str | None:
@@ -168,6 +172,18 @@ class GuestView:
         current = self._writes.get(key, self._context.variables.get(key))
         self._writes[key] = merged(current, value) if isinstance(value, Mapping) else value
         return None
+
+
+def _inside(value: Any, keys: Sequence[str | int]) -> tuple[bool, Any]:
+    for key in keys:
+        match value, key:
+            case (dict(), str()) if key in value:
+                value = value[key]
+            case (list(), int()) if key < len(value):
+                value = value[key]
+            case _:
+                return False, None
+    return True, value
 
 
 def refused(error: HengioError) -> StepResult:

@@ -1,4 +1,4 @@
-"""Settings become running parts. The only place that names concrete backends."""
+"""One process with everything in it: storage, object store, sandbox, steps, worker, services."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from hengio.lifecycle.journal import Journal
 from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.lock import FolderLock
-from hengio.model.module import Limits
 from hengio.registry.modules import ModuleRegistry
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
 from hengio.service.jobs import JobService
 from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
@@ -30,6 +28,7 @@ from hengio.steps.wasm import WasmStep
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
 from hengio.targets.databases import Databases
+from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
@@ -67,33 +66,6 @@ def open_areas(settings: Settings) -> Areas:
         region=settings.s3.region,
     )
     return Areas(**{area: open_blobs(settings.objects, area=area, s3=s3) for area in ("modules", "outputs", "files")})
-
-
-def open_sandbox(settings: Settings) -> WasmtimeSandbox:
-    """The sandbox, with as many guest threads as are set."""
-    chosen = settings.sandbox
-    sizes = SandboxSettings(cache_bytes=chosen.cache_mb << 20, cache_modules=chosen.cache_modules)
-    if chosen.threads is not None:
-        sizes = SandboxSettings(
-            threads=chosen.threads, cache_bytes=chosen.cache_mb << 20, cache_modules=chosen.cache_modules
-        )
-    return WasmtimeSandbox(sizes)
-
-
-def default_limits(settings: Settings) -> Limits:
-    """What a call may use when its step asks for nothing."""
-    chosen = settings.sandbox
-    return Limits(fuel=chosen.fuel, timeout_seconds=chosen.timeout_seconds, memory_bytes=chosen.memory_mb << 20)
-
-
-def highest_limits(settings: Settings) -> Limits:
-    """The most a step may ask for."""
-    chosen = settings.sandbox
-    return Limits(
-        fuel=chosen.fuel_ceiling,
-        timeout_seconds=chosen.timeout_ceiling_seconds,
-        memory_bytes=chosen.memory_ceiling_mb << 20,
-    )
 
 
 @asynccontextmanager

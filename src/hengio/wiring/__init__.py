@@ -1,0 +1,1 @@
+"""Settings become running parts. The only place that names concrete backends."""
