@@ -49,9 +49,9 @@ def set_context(guest: Guest, key: int, key_length: int, value: int, value_lengt
 
 def take_result(guest: Guest, pointer: int, capacity: int) -> int:
     """`hengio_v1.take_result`: the waiting reply, kept if it does not fit."""
+    guest.require(pointer, capacity)
     reply = guest.reply
     if reply is None or len(reply) > capacity:
-        guest.require(pointer, capacity)
         return NOTHING_WAITS
     guest.write(pointer, reply)
     guest.reply = None

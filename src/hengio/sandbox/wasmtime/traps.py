@@ -25,6 +25,10 @@ CAUSES: dict[int, tuple[OutcomeKind, str, str]] = {
 """`wasmtime_trap_code_enum` → kind, cause, words. Others are a trap without a name of their own here."""
 _OVER_LIMIT = "exceeds"
 """Wasmtime says an initial memory or table over the limit only as text: `… minimum size of N … exceeds … limits`."""
+_BAD_POINTER = "Pointer out of bounds"
+"""What Wasmtime's own WASI functions say of one."""
+_CAUSE = "Caused by:"
+"""Wasmtime's text of an error is a backtrace, then this and the reason."""
 _UNKNOWN_OFFSET = ctypes.c_size_t(-1).value
 
 
@@ -62,7 +66,7 @@ def _from_error(scratch: Scratch, error: int) -> Stop:
     if _OVER_LIMIT in message:
         stop = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", f"the module does not fit its limits: {message}")
     else:
-        stop = Stop(TRAPPED, "trapped", message)
+        stop = Stop(TRAPPED, "bad_pointer" if _BAD_POINTER in message else "trapped", message)
     stop.backtrace = frames
     return stop
 
@@ -72,7 +76,8 @@ def _text(scratch: Scratch, error: int) -> str:
     size, data = scratch.words[Scratch.OUT], scratch.words[Scratch.OUT + 1]
     text = ctypes.string_at(data, size).decode(errors="replace")
     KEEP.wasm_byte_vec_delete(scratch.out)
-    return text.partition("\n")[0]
+    causes = text.partition(_CAUSE)[2] or text.partition("\n")[0]
+    return "; ".join(line.strip() for line in causes.strip().splitlines())
 
 
 def _frames(scratch: Scratch) -> tuple[Frame, ...]:

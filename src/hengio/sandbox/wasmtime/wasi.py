@@ -93,13 +93,13 @@ def fd_read(guest: Guest, fd: int, vectors: int, count: int, read: int) -> int:
     if count > _VECTORS_LIMIT:
         return Errno.INVAL
     total = 0
-    if guest.output is not None:
-        for pointer, length in _vectors(guest, vectors, count):
-            guest.require(pointer, length)
-            chunk = guest.call.input[guest.read_to : guest.read_to + length]
-            guest.write(pointer, chunk)
-            guest.read_to += len(chunk)
-            total += len(chunk)
+    source = guest.call.input if guest.output is not None else b""
+    for pointer, length in _vectors(guest, vectors, count):
+        guest.require(pointer, length)
+        chunk = source[guest.read_to : guest.read_to + length]
+        guest.write(pointer, chunk)
+        guest.read_to += len(chunk)
+        total += len(chunk)
     guest.write(read, total.to_bytes(4, "little"))
     return Errno.SUCCESS
 
