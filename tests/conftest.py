@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.servers import PostgresServer, S3Server, postgres_server, s3_server
 
+pytest_plugins = ["tests.support.trace"]
+
 
 @pytest.fixture(scope="session", name="postgres_server")
 def _postgres_server() -> Iterator[PostgresServer]:
