@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,11 +19,11 @@ def _postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL (`postgresql://…`) of a fresh, empty database that is gone after the test."""
-    url = await postgres_server.create_database()
+    url = postgres_server.create_database()
     yield url
-    await postgres_server.drop_database(url)
+    postgres_server.drop_database(url)
 
 
 @pytest.fixture(scope="session", name="s3_server")

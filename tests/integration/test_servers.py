@@ -27,12 +27,12 @@ with postgres_server() as server:
 async def test_each_test_has_a_postgresql_database_of_its_own(
     postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    other = await postgres_server.create_database()
+    other = postgres_server.create_database()
     for url in (postgres_url, other):
         connection = await asyncpg.connect(url)
         await connection.execute("CREATE TABLE only_here (id int)")
         await connection.close()
-    await postgres_server.drop_database(other)
+    postgres_server.drop_database(other)
     with pytest.raises(asyncpg.InvalidCatalogNameError):
         await asyncpg.connect(other)
 

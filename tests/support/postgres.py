@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import pwd
@@ -11,6 +12,7 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,22 +35,28 @@ class PostgresServer:
     def database_url(self, name: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
-    async def create_database(self) -> str:
+    def create_database(self) -> str:
         """A fresh, empty database; returns its URL."""
         name = f"test_{secrets.token_hex(8)}"
-        await self._run(f'CREATE DATABASE "{name}"')
+        self._run(f'CREATE DATABASE "{name}"')
         return self.database_url(name)
 
-    async def drop_database(self, url: str) -> None:
+    def drop_database(self, url: str) -> None:
         """Remove it, ending whoever is still connected."""
-        await self._run(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
+        self._run(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
 
-    async def _run(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+    def _run(self, statement: str) -> None:
+        """In a thread, so that it works whether or not an event loop runs in the caller's."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, run()).result()
 
 
 @contextmanager
