@@ -144,6 +144,10 @@ class ExecutionStore(Protocol):
         """Pending executions due at or before that moment, oldest first."""
         ...
 
+    async def unfinished(self) -> int:
+        """How many executions are pending or running."""
+        ...
+
     async def next_due(self) -> Micros | None:
         """When the next pending execution is due."""
         ...

@@ -63,6 +63,11 @@ class SqlExecutions:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [Work(execution_id, number) for execution_id, number in found]
 
+    async def unfinished(self) -> int:
+        query = select(func.count()).where(text("state IN ('pending', 'running', 'cancelling')"))
+        query = query.select_from(_executions)
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
+
     async def next_due(self) -> Micros | None:
         query = select(func.min(_executions.c.due_at)).where(text("state = 'pending'"))
         return await self._database.read(lambda connection: connection.execute(query).scalar())
