@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 
 import pytest
 
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
-from tests.support.guests import ECHO, SPIN, WASI, Run, entry, fetching, make_call, module, reactor
+from tests.support.guests import ECHO, SPIN, WASI, Run, entry, fetching, make_call, module, reactor, until
 
 ENDLESS = {"fuel": 10**15}
 POLL = f'(import "{WASI}" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))'
@@ -180,11 +178,3 @@ async def test_a_long_guest_does_not_delay_short_ones_behind_it(sandbox: Wasmtim
     spinning.cancel()
     with pytest.raises(asyncio.CancelledError):
         await spinning
-
-
-async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never happened"
-        await asyncio.sleep(0.005)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol
 
@@ -126,3 +128,11 @@ class Run(Protocol):
     """Calls a binary once: `await run(binary, b"…", fuel=1000)`."""
 
     def __call__(self, binary: bytes, data: bytes = b"{}", **options: Any) -> Awaitable[Outcome]: ...
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never happened"
+        await asyncio.sleep(0.005)
