@@ -1,0 +1,55 @@
+"""The shape of the sources: short, described, and named after what they hold."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.support import tree
+from tests.support.criteria import ROOT
+
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 60
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+
+# What may be longer, and why.
+LONG = {
+    "src/hengio/storage/sql/migrations/versions/0001_first_tables.py:upgrade": "one list of tables, read from the top",
+}
+
+SOURCES = [path for path in tree.files() if path.suffix == ".py" and path.parts[0] in {"src", "tests", "benchmarks"}]
+PACKAGE = [path for path in SOURCES if path.parts[0] == "src"]
+
+
+def test_files_and_functions_are_short_or_say_why_not() -> None:
+    long = {place: lines for path in SOURCES for place, lines in _long(path)}
+    assert not (unexplained := {place: lines for place, lines in long.items() if place not in LONG}), unexplained
+    assert not (stale := set(LONG) - set(long)), f"no longer long: {stale}"
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert not [path for path in PACKAGE if _parsed(path).body and not ast.get_docstring(_parsed(path))]
+
+
+def test_modules_are_named_after_what_they_hold() -> None:
+    assert not [path for path in PACKAGE if EMPTY_NAMES & {path.stem, *path.parts}]
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def _long(path: Path) -> Iterator[tuple[str, int]]:
+    """Places of this file that are too long, with their lines."""
+    parsed = _parsed(path)
+    lines = max((node.end_lineno or 0 for node in parsed.body), default=0)
+    if lines > MOST_LINES_OF_A_FILE:
+        yield str(path), lines
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MOST_LINES_OF_A_FUNCTION:
+                yield f"{path}:{node.name}", lines
