@@ -124,8 +124,20 @@ class Threads:
             worker.gate.put(None)
         return work.future
 
+    @property
+    def alive(self) -> bool:
+        """Whether any thread has not ended."""
+        return any(worker.thread.is_alive() for worker in self._workers)
+
     def close(self) -> None:
-        """Wait for the running calls; those still waiting are cancelled. Must not be called from a guest's thread."""
+        """`refuse`, then wait for the running calls. Must not be called from one of these threads."""
+        self.refuse()
+        for worker in self._workers:
+            if worker.thread.ident is not None:
+                worker.thread.join()
+
+    def refuse(self) -> None:
+        """Cancel the calls still waiting and take no more; each thread ends with its present call."""
         with self._lock:
             self._closed = True
             while self._queue:
@@ -135,9 +147,6 @@ class Threads:
         self._deliver_owed()
         for worker in self._workers:
             worker.gate.put(None)
-        for worker in self._workers:
-            if worker.thread.ident is not None:
-                worker.thread.join()
 
     def _new_mailbox(self, loop: asyncio.AbstractEventLoop) -> _Mailbox:
         self._mailboxes = {known: box for known, box in self._mailboxes.items() if not known.is_closed()}

@@ -16,7 +16,7 @@ from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.threads import Threads
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler, DigestMismatch
-from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, GuestEngine
+from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, TICK_SECONDS, GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.inspect import Ceilings, inspect
 from hengio.sandbox.wasmtime.perform import ended_before, perform
@@ -93,12 +93,14 @@ class WasmtimeSandbox:
         return self._engine.ticker.guests()
 
     async def close(self) -> None:
-        for guest in self.running():
-            guest.cancel()
+        self._threads.refuse()
+        while self._threads.alive:
+            for guest in self.running():  # again and again: a thread may just have begun with one
+                guest.cancel()
+            await asyncio.sleep(TICK_SECONDS)
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        self._threads.close()
         self._compiling.shutdown()
         self._engine.close()
         self._witness.close()
