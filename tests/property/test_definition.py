@@ -41,7 +41,7 @@ def context(**given_input: Any) -> Context:
     return Context(base={"input": given_input}, admin={"X": "admin"}, steps=steps)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.8")
 @given(SCRIBBLES)
 def test_reading_any_text_ends_in_a_tree_or_in_its_own_error(text: str) -> None:
     for read in (expressions.condition, expressions.reference, templates.compiled, templates.references):
@@ -51,7 +51,7 @@ def test_reading_any_text_ends_in_a_tree_or_in_its_own_error(text: str) -> None:
             assert 1 <= error.column <= len(text) + 1
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.8")
 @given(SCRIBBLES)
 def test_filling_in_any_text_yields_a_value_or_a_refusal(text: str) -> None:
     for place in Place:
@@ -67,7 +67,7 @@ def test_deciding_any_condition_yields_a_boolean_or_a_refusal(text: str) -> None
         assert isinstance(templates.holds(text, context(x=1)), bool)
 
 
-@pytest.mark.requirement("H3", "R13.3")
+@pytest.mark.requirement("H3.9", "R13.3")
 @given(VALUES)
 def test_an_exact_reference_keeps_the_value_and_its_type(value: Any) -> None:
     for place in (Place.TEXT, Place.URL, Place.JSON_BODY):
@@ -76,20 +76,20 @@ def test_an_exact_reference_keeps_the_value_and_its_type(value: Any) -> None:
     assert same(values["hengio_p1"], value)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.11")
 @given(TEXT | SCRIBBLES)
 def test_what_was_inserted_is_never_scanned_again(value: str) -> None:
     assert resolve("<{{input.v}}>", context(v=value)) == f"<{value}>"
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.8")
 @given(TEXT)
 def test_any_value_without_templates_is_left_as_it_is(text: str) -> None:
     value = {text.replace("$", "").replace("{", ""): [text.replace("$", "").replace("{", ""), 1, None]}
     assert resolve(value, context()) == value
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.10")
 @given(VALUES)
 def test_a_url_gives_back_what_was_inserted(value: Any) -> None:
     text = value if isinstance(value, str) else codec.encode(value).decode()
@@ -102,7 +102,7 @@ def test_a_url_gives_back_what_was_inserted(value: Any) -> None:
     assert (url.netloc, url.fragment) == ("h.test", "f")
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.10")
 @given(VALUES)
 def test_a_json_body_gives_back_what_was_inserted(value: Any) -> None:
     text = value if isinstance(value, str) else codec.encode(value).decode()
@@ -110,7 +110,7 @@ def test_a_json_body_gives_back_what_was_inserted(value: Any) -> None:
     assert same(json.loads(body), {f'q"{text}': f"<{text}>", "bare": value})
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.8")
 @given(st.lists(TEXT | st.integers(0, 999), max_size=5))
 def test_a_printed_path_is_read_back(keys: list[str | int]) -> None:
     path = ("input", *(key for key in keys if not isinstance(key, str) or key.isprintable()))
@@ -138,7 +138,7 @@ JOBS = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.1")
 @given(JOBS)
 def test_the_canonical_form_is_read_back_as_the_same_job(document: Any) -> None:
     job = parse.parse(document)
@@ -147,7 +147,7 @@ def test_the_canonical_form_is_read_back_as_the_same_job(document: Any) -> None:
     assert parse.canonical(parse.parse(parse.read(written))) == written
 
 
-@pytest.mark.requirement("H3", "R13.1")
+@pytest.mark.requirement("H3.6", "R13.1")
 @given(JOBS | VALUES)
 def test_any_document_gets_a_report(document: Any) -> None:
     report = validate(document)
@@ -155,7 +155,7 @@ def test_any_document_gets_a_report(document: Any) -> None:
     codec.encode(report.as_json())
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.1")
 @given(VALUES)
 def test_json_written_as_yaml_means_the_same(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=True)
@@ -164,7 +164,7 @@ def test_json_written_as_yaml_means_the_same(value: Any) -> None:
     assert same(parse.read(text, format="yaml"), value)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.1")
 @given(SCRIBBLES | st.binary(max_size=40))
 def test_reading_any_bytes_ends_in_a_value_or_in_its_own_error(source: str | bytes) -> None:
     for form in ("json", "yaml", "auto"):

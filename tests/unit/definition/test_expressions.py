@@ -23,7 +23,7 @@ def find(wanted: Reference) -> Any:
     return value
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.8")
 @pytest.mark.parametrize(
     ("text", "path"),
     [
@@ -51,7 +51,7 @@ def test_all_but_the_last_reference_of_a_default_are_optional() -> None:
     assert [each.optional for each in found.operands if isinstance(each, Reference)] == [True, True, False]
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.14")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -87,7 +87,7 @@ def test_a_condition_means_what_it_says(text: str, expected: bool) -> None:
     assert holds(expressions.condition(text), find) is expected
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.14")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -106,7 +106,7 @@ def test_types_without_a_meaning_are_refused(text: str, message: str) -> None:
     assert refused.value.message == message
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.6")
 @pytest.mark.parametrize(
     ("text", "column", "message"),
     [

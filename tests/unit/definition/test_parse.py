@@ -30,7 +30,7 @@ notes: {on: no, at: 12:30, port: 0x1F, ratio: 1.5e3, nothing: ~, quoted: "5"}
 """
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.1")
 def test_yaml_means_the_same_as_json_without_yaml_1_1_surprises() -> None:
     document = parse.read(YAML)
     assert document["schedule"]["start_date"] == "2026-11-23"
@@ -51,7 +51,7 @@ def bomb() -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.1")
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -40,7 +40,7 @@ def context() -> Context:
     )
 
 
-@pytest.mark.requirement("R13.3", "H3")
+@pytest.mark.requirement("R13.3", "H3.8", "H3.9")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -74,7 +74,7 @@ def test_lists_and_objects_are_filled_at_every_depth_but_their_keys_are_not(cont
     assert resolve(value, context) == {"{{input.n}}": [5, {"x": 3, "y": None, "z": 1.5}]}
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.10")
 def test_a_url_takes_references_percent_encoded_and_variables_as_they_are(context: Context) -> None:
     url = resolve("${BASE}{{input.url}}&n={{input.n}}", context, place=Place.URL)
     assert url == "https://api.test/v1?x=a%2Fb%3Fc%3Dd%26e&n=5"
@@ -87,7 +87,7 @@ def test_a_reference_cannot_climb_out_of_a_url_path(context: Context) -> None:
         resolve("https://api.test/users/{{variables.up}}/admin", context, place=Place.URL)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.10")
 def test_a_json_body_stays_the_json_it_was(context: Context) -> None:
     body = '{"quoted": "<{{input.text}}>", "bare": {{input.text}}, "list": {{input.list}}, "esc\\"": "{{input.n}}"}'
     filled = resolve(body, context, place=Place.JSON_BODY)
@@ -100,14 +100,14 @@ def test_a_backslash_cannot_undo_the_escapes_of_a_json_body(context: Context) ->
         resolve('{"a": "\\{{input.text}}"}', context, place=Place.JSON_BODY)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.10")
 @pytest.mark.parametrize("text", ["{{input.text}}", "x {{input.text}}"])
 def test_a_header_refuses_control_characters(context: Context, text: str) -> None:
     with pytest.raises(Unsafe, match=r"U\+000A"):
         resolve({"X-Note": text}, context, place=Place.HEADER)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.12")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -137,7 +137,7 @@ def test_a_sensitive_variable_is_inserted_only_where_it_is_listed(context: Conte
         resolve("${TOKEN}", context, secrets=())
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.6")
 @pytest.mark.parametrize(
     ("text", "column", "message"),
     [
@@ -155,14 +155,14 @@ def test_a_bad_template_is_refused_at_its_column(context: Context, text: str, co
     assert (refused.value.column, refused.value.message) == (column, f"column {column}: {message}")
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.13")
 def test_sql_gets_parameters_and_never_text(context: Context) -> None:
     sql, values = bind("SELECT {{input.text}}::text, ${count} FROM t WHERE d = 'it''s' AND x={{input.n}}", context)
     assert sql == "SELECT :hengio_p1 ::text, :hengio_p2 FROM t WHERE d = 'it''s' AND x=:hengio_p3"
     assert values == {"hengio_p1": 'say "hi"\n', "hengio_p2": 3, "hengio_p3": 5}
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.13")
 @pytest.mark.parametrize(
     ("sql", "where"),
     [
@@ -220,7 +220,7 @@ def test_a_guest_looks_up_paths_and_not_the_secrets(context: Context) -> None:
     assert lookup(context, "no such [path") == (False, None)
 
 
-@pytest.mark.requirement("H3")
+@pytest.mark.requirement("H3.14")
 def test_a_condition_is_decided_from_the_context(context: Context) -> None:
     assert templates.holds("steps.fetch.output.a == 1 and ${count} in [3, 4]", context)
     assert not templates.holds("{{steps.skipped.output ?? null}} != null", context)
