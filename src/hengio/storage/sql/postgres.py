@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hengio.errors import Unavailable
-from hengio.storage.protocol import Answer, Begin, Blocked, Claim, Done, Entry, Park, Parked, Record, Stale
+from hengio.storage.protocol import Answer, Blocked, Entry
 from hengio.storage.sql import rows, upgrade
+from hengio.storage.sql.batch import Batch
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -63,7 +64,7 @@ ORDER BY id FOR NO KEY UPDATE
 """
 CLOSE = """
 UPDATE executions x SET state = c.state, finished_at = c.finished_at, failure = c.failure, lease_until = NULL
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS c(id, state, finished_at, failure)
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS c(state, finished_at, failure, id)
 WHERE x.id = c.id
 """
 PARK = """
@@ -142,65 +143,26 @@ class PostgresDatabase:
             raise self._unavailable(error) from error
 
     async def _commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
+        batch = Batch(entries)
         async with self._pool.acquire() as connection, connection.transaction():
-            answers: dict[int, Answer] = {}
-            await _begin(connection, {i: e for i, e in enumerate(entries) if isinstance(e, Begin)}, answers)
-            await _record(connection, {i: e for i, e in enumerate(entries) if isinstance(e, Record)}, answers)
-            await _park(connection, {i: e for i, e in enumerate(entries) if isinstance(e, Park)}, answers)
-            await _claim(connection, {i: e for i, e in enumerate(entries) if isinstance(e, Claim)}, answers)
-        return [answers[place] for place in range(len(entries))]
+            if table := batch.executions():
+                await connection.execute(INSERT_EXECUTIONS, *_columns(table))
+            if ids := batch.recorded_ids():
+                batch.held([(row["id"], row["claim"]) for row in await connection.fetch(HOLDS, ids)])
+            if table := batch.step_runs():
+                await connection.execute(INSERT_STEP_RUNS, *_columns(table))
+            if table := batch.closes():
+                await connection.execute(CLOSE, *_columns(table))
+            if table := batch.parks():
+                found = await connection.fetch(PARK, *_columns(table))
+                batch.parked([(row["id"], row["dispatch_number"]) for row in found])
+            if table := batch.claims():
+                batch.claimed([dict(row) for row in await connection.fetch(CLAIM, *_columns(table))])
+        return batch.answers()
 
     def _unavailable(self, error: BaseException) -> Unavailable:
         where = self._url.render_as_string(hide_password=True)
         return Unavailable(f"the database {where} cannot be used: {error}", hint="is the server running?")
-
-
-async def _begin(connection: Any, entries: dict[int, Begin], answers: dict[int, Answer]) -> None:
-    if entries:
-        table = [rows.execution_row(entry.execution) for entry in entries.values()]
-        await connection.execute(INSERT_EXECUTIONS, *_columns(table))
-        answers |= dict.fromkeys(entries, Done())
-
-
-async def _claim(connection: Any, entries: dict[int, Claim], answers: dict[int, Answer]) -> None:
-    if not entries:
-        return
-    table = [
-        (e.execution_id, e.dispatch_number, e.worker, int(e.lease_seconds * 1_000_000), e.at) for e in entries.values()
-    ]
-    found = {row["id"]: row for row in await connection.fetch(CLAIM, *_columns(table))}
-    for place, entry in entries.items():
-        row = found.pop(entry.execution_id, None)
-        answers[place] = Stale() if row is None else rows.claimed(rows.execution(row), parked_claim=row["parked_claim"])
-
-
-async def _record(connection: Any, entries: dict[int, Record], answers: dict[int, Answer]) -> None:
-    if not entries:
-        return
-    ids = sorted({entry.execution_id for entry in entries.values()})
-    held = {(row["id"], row["claim"]) for row in await connection.fetch(HOLDS, ids)}
-    good = {place: e for place, e in entries.items() if (e.execution_id, e.claim) in held}
-    answers |= {place: Done() if place in good else Stale() for place in entries}
-    runs = [rows.step_run_row(run) for entry in good.values() for run in entry.runs]
-    if runs:
-        await connection.execute(INSERT_STEP_RUNS, *_columns(runs))
-    closes = [
-        (e.execution_id, e.close.state.value, e.close.finished_at, rows.failure_text(e.close.failure))
-        for e in good.values()
-        if e.close is not None
-    ]
-    if closes:
-        await connection.execute(CLOSE, *_columns(closes))
-
-
-async def _park(connection: Any, entries: dict[int, Park], answers: dict[int, Answer]) -> None:
-    if not entries:
-        return
-    table = [(entry.execution_id, entry.claim, entry.due_at) for entry in entries.values()]
-    found = {row["id"]: row["dispatch_number"] for row in await connection.fetch(PARK, *_columns(table))}
-    for place, entry in entries.items():
-        number = found.get(entry.execution_id)
-        answers[place] = Stale() if number is None else Parked(number)
 
 
 def _columns(table: Sequence[Row]) -> list[list[Any]]:

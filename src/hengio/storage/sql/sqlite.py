@@ -1,6 +1,7 @@
 """SQLite: one writer thread with group commit, one reader thread, WAL, `synchronous=FULL`.
 
 FULL costs nothing at our rates because many entries share a commit, and keeps every commit over a power cut.
+What a statement must answer for, row by row, is handed over as one JSON text: one statement, one answer.
 """
 
 from __future__ import annotations
@@ -11,29 +12,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from hengio import codec
 from hengio.errors import Unavailable
-from hengio.storage.protocol import (
-    Answer,
-    Begin,
-    Blocked,
-    Claim,
-    Done,
-    Entry,
-    Park,
-    Parked,
-    Record,
-    Stale,
-)
+from hengio.storage.protocol import Answer, Blocked, Entry
 from hengio.storage.sql import rows, upgrade
+from hengio.storage.sql.batch import Batch
 
 T = TypeVar("T")
 
+EXCLUSIVE = "UNIQUE constraint failed: executions.job_id"
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
@@ -41,25 +34,28 @@ def _insert(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-INSERT_EXECUTION = _insert("executions", rows.EXECUTION_COLUMNS)
+INSERT_EXECUTIONS = _insert("executions", rows.EXECUTION_COLUMNS)
+INSERT_STEP_RUNS = _insert("step_runs", rows.STEP_RUN_COLUMNS) + " ON CONFLICT DO NOTHING"
 CLAIM = f"""
 UPDATE executions
-SET state = 'running', claim = claim + 1, worker = ?1, lease_until = {NOW} + ?2, started_at = COALESCE(started_at, ?3)
-WHERE id = ?4 AND state = 'pending' AND dispatch_number = ?5
-RETURNING {", ".join(rows.EXECUTION_COLUMNS)}
+SET state = 'running', claim = claim + 1, worker = w.value ->> 2, lease_until = {NOW} + (w.value ->> 3),
+    started_at = COALESCE(started_at, w.value ->> 4)
+FROM json_each(?) AS w
+WHERE executions.id = w.value ->> 0 AND state = 'pending' AND dispatch_number = w.value ->> 1
+RETURNING {", ".join(f"executions.{column}" for column in rows.EXECUTION_COLUMNS)}
 """
-HOLDS = "SELECT 1 FROM executions WHERE id = ? AND claim = ? AND state IN ('running', 'cancelling')"
-INSERT_STEP_RUN = _insert("step_runs", rows.STEP_RUN_COLUMNS) + " ON CONFLICT DO NOTHING"
-CLOSE = (
-    "UPDATE executions SET state = ?, finished_at = ?, failure = ?, lease_until = NULL "
-    "WHERE id = ? AND claim = ? AND state IN ('running', 'cancelling')"
-)
+HOLDS = """
+SELECT id, claim FROM executions
+WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('running', 'cancelling')
+"""
+CLOSE = "UPDATE executions SET state = ?, finished_at = ?, failure = ?, lease_until = NULL WHERE id = ?"
 PARK = """
 UPDATE executions
-SET state = 'pending', due_at = ?, parked_claim = claim, dispatch_number = dispatch_number + 1, worker = NULL,
-    lease_until = NULL
-WHERE id = ? AND claim = ? AND state = 'running'
-RETURNING dispatch_number
+SET state = 'pending', due_at = p.value ->> 2, parked_claim = claim, dispatch_number = dispatch_number + 1,
+    worker = NULL, lease_until = NULL
+FROM json_each(?) AS p
+WHERE executions.id = p.value ->> 0 AND claim = p.value ->> 1 AND state = 'running'
+RETURNING executions.id, dispatch_number
 """
 EXTEND = f"""
 UPDATE executions SET lease_until = {NOW} + ?
@@ -156,54 +152,29 @@ class SqliteDatabase:
     def _commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
         try:
             with self._transaction():
-                return [self._answer(entry) for entry in entries]
+                return self._write(Batch(entries))
         except sqlite3.OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - the entry at fault hears of it, the others are written
-            if len(entries) == 1:
-                return [error]
-            return [self._commit([entry])[0] for entry in entries]
+            if len(entries) > 1:
+                return [self._commit([entry])[0] for entry in entries]
+            return [Blocked() if EXCLUSIVE in str(error) else error]
 
-    def _answer(self, entry: Entry) -> Answer:
-        match entry:
-            case Record():
-                return self._record(entry)
-            case Claim():
-                return self._claim(entry)
-            case Begin(execution):
-                self._raw.execute(INSERT_EXECUTION, rows.execution_row(execution))
-                return Done()
-            case Park(execution_id, claim, due_at):
-                found = self._raw.execute(PARK, (due_at, execution_id, claim)).fetchone()
-                return Stale() if found is None else Parked(found[0])
-            case _ as never:
-                assert_never(never)
-
-    def _record(self, entry: Record) -> Answer:
-        held = self._raw.execute(HOLDS, (entry.execution_id, entry.claim)).fetchone()
-        if held is None:
-            return Stale()
-        for run in entry.runs:
-            self._raw.execute(INSERT_STEP_RUN, rows.step_run_row(run))
-        if entry.close is not None:
-            close = entry.close
-            failure = rows.failure_text(close.failure)
-            self._raw.execute(CLOSE, (close.state.value, close.finished_at, failure, entry.execution_id, entry.claim))
-        return Done()
-
-    def _claim(self, entry: Claim) -> Answer:
-        lease = int(entry.lease_seconds * 1_000_000)
-        try:
-            cursor = self._raw.execute(
-                CLAIM, (entry.worker, lease, entry.at, entry.execution_id, entry.dispatch_number)
-            )
-            row = cursor.fetchone()
-        except sqlite3.IntegrityError:
-            return Blocked()
-        if row is None:
-            return Stale()
-        columns = dict(zip(rows.EXECUTION_COLUMNS, row, strict=True))
-        return rows.claimed(rows.execution(columns), parked_claim=columns["parked_claim"])
+    def _write(self, batch: Batch) -> list[Answer | Exception]:
+        if table := batch.executions():
+            self._raw.executemany(INSERT_EXECUTIONS, table)
+        if ids := batch.recorded_ids():
+            batch.held(self._raw.execute(HOLDS, _json(ids)))
+        if table := batch.step_runs():
+            self._raw.executemany(INSERT_STEP_RUNS, table)
+        if table := batch.closes():
+            self._raw.executemany(CLOSE, table)
+        if table := batch.parks():
+            batch.parked(self._raw.execute(PARK, _json(table)))
+        if table := batch.claims():
+            found = self._raw.execute(CLAIM, _json(table)).fetchall()
+            batch.claimed(dict(zip(rows.EXECUTION_COLUMNS, row, strict=True)) for row in found)
+        return batch.answers()
 
     async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
@@ -218,3 +189,7 @@ class SqliteDatabase:
     def _unavailable(self, error: sqlite3.OperationalError) -> Unavailable:
         hint = "free space on the disk that holds the data folder" if "full" in str(error) else ""
         return Unavailable(f"the database {self._path} cannot be used: {error}", hint=hint)
+
+
+def _json(table: Sequence[object]) -> tuple[str]:
+    return (codec.encode(table).decode(),)

@@ -1,0 +1,92 @@
+"""A commit's entries sorted by kind, as the tables of values that one statement a kind writes, and each entry's answer.
+
+Both databases write a batch in the same way; what differs is how a table of values reaches a statement (`unnest` in
+PostgreSQL, `json_each` in SQLite). One statement for many rows also means one crossing into the driver for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from hengio.clock import SECOND
+from hengio.storage.protocol import Answer, Begin, Claim, Done, Entry, Park, Parked, Record, Stale
+from hengio.storage.sql import rows
+
+E = TypeVar("E", Begin, Claim, Record, Park)
+Table = list[tuple[Any, ...]]
+
+
+class Batch:
+    """The entries of one commit. Fill in answers by telling it what each statement returned."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._size = len(entries)
+        self._begins = _of_kind(entries, Begin)
+        self._records = _of_kind(entries, Record)
+        self._parks = _of_kind(entries, Park)
+        self._claims = _of_kind(entries, Claim)
+        self._answers: dict[int, Answer] = dict.fromkeys(self._begins, Done())
+
+    def answers(self) -> list[Answer | Exception]:
+        """An answer for each entry, in their order."""
+        return [self._answers[place] for place in range(self._size)]
+
+    def executions(self) -> Table:
+        """New executions: `rows.EXECUTION_COLUMNS`."""
+        return [rows.execution_row(entry.execution) for entry in self._begins.values()]
+
+    def recorded_ids(self) -> list[str]:
+        """The executions that step runs and ends are written for, in the order in which rows are locked."""
+        return sorted({entry.execution_id for entry in self._records.values()})
+
+    def held(self, found: Iterable[tuple[str, int]]) -> None:
+        """Which (execution, claim) are current: only those are written."""
+        current = set(found)
+        for place, entry in self._records.items():
+            if (entry.execution_id, entry.claim) in current:
+                self._answers[place] = Done()
+            else:
+                self._answers[place] = Stale()
+        self._records = {place: e for place, e in self._records.items() if isinstance(self._answers[place], Done)}
+
+    def step_runs(self) -> Table:
+        """Step runs to write: `rows.STEP_RUN_COLUMNS`."""
+        return [rows.step_run_row(run) for entry in self._records.values() for run in entry.runs]
+
+    def closes(self) -> Table:
+        """Ends to write: state, finished_at, failure, id."""
+        ends = [(entry.execution_id, entry.close) for entry in self._records.values() if entry.close is not None]
+        return [(end.state.value, end.finished_at, rows.failure_text(end.failure), name) for name, end in ends]
+
+    def parks(self) -> Table:
+        """Executions to give back: id, claim, due_at."""
+        return [(entry.execution_id, entry.claim, entry.due_at) for entry in self._parks.values()]
+
+    def parked(self, found: Iterable[tuple[str, int]]) -> None:
+        """What was given back: (execution, dispatch number)."""
+        numbers = dict(found)
+        for place, entry in self._parks.items():
+            number = numbers.get(entry.execution_id)
+            self._answers[place] = Stale() if number is None else Parked(number)
+
+    def claims(self) -> Table:
+        """Executions to claim: id, dispatch number, worker, lease in microseconds, moment."""
+        return [
+            (entry.execution_id, entry.dispatch_number, entry.worker, int(entry.lease_seconds * SECOND), entry.at)
+            for entry in self._claims.values()
+        ]
+
+    def claimed(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """What was claimed: rows of `rows.EXECUTION_COLUMNS` by name. Of two claims of one execution, one wins."""
+        by_id = {row["id"]: row for row in found}
+        for place, entry in self._claims.items():
+            row = by_id.pop(entry.execution_id, None)
+            if row is None:
+                self._answers[place] = Stale()
+            else:
+                self._answers[place] = rows.claimed(rows.execution(row), parked_claim=row["parked_claim"])
+
+
+def _of_kind(entries: Sequence[Entry], kind: type[E]) -> dict[int, E]:
+    return {place: entry for place, entry in enumerate(entries) if isinstance(entry, kind)}
