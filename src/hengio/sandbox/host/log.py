@@ -24,12 +24,9 @@ class Logs:
         self._bytes_left = limits.log_bytes
         self._listener = listener
 
-    def admits(self, size: int) -> bool:
-        """Whether a line of `size` bytes is still kept; if not, it is counted as dropped and need not be read."""
-        if len(self.lines) < self._max_lines and size <= self._bytes_left:
-            return True
-        self.dropped += 1
-        return False
+    def fits(self, size: int) -> bool:
+        """Whether a line of `size` bytes is still kept; if not, it need not be read."""
+        return len(self.lines) < self._max_lines and size <= self._bytes_left
 
     @property
     def full(self) -> bool:
@@ -37,8 +34,9 @@ class Logs:
         return len(self.lines) >= self._max_lines or self._bytes_left <= 0
 
     def add(self, level: str, text: bytes) -> None:
-        """Keep one line, if it is admitted."""
-        if not self.admits(len(text)):
+        """Keep one line if it fits, else count it."""
+        if not self.fits(len(text)):
+            self.dropped += 1
             return
         self._bytes_left -= len(text)
         line = read(level, text)

@@ -23,28 +23,34 @@ _TEXT_LIMIT = 64 << 10
 
 def log(guest: Guest, level: int, pointer: int, length: int) -> None:
     """`hengio_v1.log`. A line that no limit admits is counted but not copied."""
-    guest.require(pointer, length)
     guest.host_calls += 1
-    if guest.host_calls > guest.call.limits.host_calls:
-        guest.logs.dropped += 1
-    elif guest.logs.admits(length):
-        guest.logs.add(LEVELS[level] if level < len(LEVELS) else "info", guest.read(pointer, length))
+    logs = guest.logs
+    if guest.host_calls <= guest.call.limits.host_calls and logs.fits(length):
+        logs.add(LEVELS[level] if level < len(LEVELS) else "info", guest.read(pointer, length))
+    else:
+        guest.require(pointer, length)
+        logs.dropped += 1
 
 
 def get_context(guest: Guest, pointer: int, length: int) -> int:
     """`hengio_v1.get_context`."""
-    guest.require(pointer, length)
     calls = guest.context_calls
-    return _answer(guest, _too_many(guest) or calls.admits(length) or calls.get(guest.read(pointer, length)))
+    denied = _too_many(guest) or calls.admits(length)
+    if denied is None:
+        return _answer(guest, calls.get(guest.read(pointer, length)))
+    guest.require(pointer, length)
+    return _answer(guest, denied)
 
 
 def set_context(guest: Guest, key: int, key_length: int, value: int, value_length: int) -> int:
     """`hengio_v1.set_context`."""
-    guest.require(key, key_length)
-    guest.require(value, value_length)
     calls = guest.context_calls
     denied = _too_many(guest) or calls.admits(key_length, value_length)
-    return _answer(guest, denied or calls.set(guest.read(key, key_length), guest.read(value, value_length)))
+    if denied is None:
+        return _answer(guest, calls.set(guest.read(key, key_length), guest.read(value, value_length)))
+    guest.require(key, key_length)
+    guest.require(value, value_length)
+    return _answer(guest, denied)
 
 
 def take_result(guest: Guest, pointer: int, capacity: int) -> int:

@@ -16,6 +16,8 @@ from hengio.sandbox.wasmtime.capi import KEEP, Scratch, raw
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.inspect import Ceilings
 
+_LARGE = 1 << 20
+"""Bytes of memory from which setting it up may take long enough to let others run meanwhile."""
 _GROW = b"\x40\x00"
 """`memory.grow` of the first memory."""
 
@@ -43,10 +45,10 @@ class Compiled:
         "digest",
         "entries",
         "initialize",
+        "instantiates_quickly",
         "kind",
         "memory",
         "memory_minimum",
-        "quick_start",
         "size",
         "start",
         "uses_wasi",
@@ -65,8 +67,8 @@ class Compiled:
         self.start = _index(declared, inspect.START, "func")
         self.entries = {name: _index(declared, name, "func") for name in inspect.entries(declared)}
         self.uses_wasi = any(item.module == wasi.MODULE for item in declared.imports)
-        self.quick_start = not declared.has_start
         self.memory_minimum = declared.memories[0].minimum
+        self.instantiates_quickly = not declared.has_start and self.memory_minimum < _LARGE
         self.can_grow = declared.memories[0].maximum != declared.memories[0].minimum and _GROW in binary
 
 

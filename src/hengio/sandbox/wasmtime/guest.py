@@ -19,6 +19,9 @@ from hengio.sandbox.host.log import Lines, Logs
 from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.capi import KEEP
 
+_memory_size, _memory_data = KEEP.memory_data_size, KEEP.memory_data
+_string_at, _memmove = ctypes.string_at, ctypes.memmove
+
 
 class Stop(Exception):
     """Ends a guest for a reason of its own: `kind` and a stable `code` go to the outcome."""
@@ -143,23 +146,26 @@ class Guest:
 
     def read(self, pointer: int, length: int) -> bytes:
         """Bytes of guest memory. Raises `Stop` (`bad_pointer`) unless all of them lie inside it."""
-        return ctypes.string_at(self._locate(pointer, length), length)
+        return _string_at(self._locate(pointer, length), length)
 
     def write(self, pointer: int, data: bytes) -> None:
         """Copy into guest memory, under the same check."""
-        ctypes.memmove(self._locate(pointer, len(data)), data, len(data))
+        length = len(data)
+        _memmove(self._locate(pointer, length), data, length)
 
     def require(self, pointer: int, length: int) -> None:
         """Only the check."""
         self._locate(pointer, length)
 
     def _locate(self, pointer: int, length: int) -> int:
-        size = KEEP.memory_data_size(self.context, self.memory)
+        size = _memory_size(self.context, self.memory)
         if pointer + length > size:
             where = f"{length} bytes at {pointer}, but guest memory has {size}"
             raise Stop(OutcomeKind.TRAPPED, "bad_pointer", f"a pointer outside guest memory: {where}")
-        return int(KEEP.memory_data(self.context, self.memory)) + pointer
+        start: int = _memory_data(self.context, self.memory)
+        return start + pointer
 
     @property
     def memory_size(self) -> int:
-        return int(KEEP.memory_data_size(self.context, self.memory)) if self.memory_known else 0
+        size: int = _memory_size(self.context, self.memory) if self.memory_known else 0
+        return size

@@ -18,7 +18,18 @@ _TABLES, _INSTANCES, _MEMORIES = 4, 1, 1
 """The engine counts a memory's limit for each memory, hence one."""
 _UNLIMITED = -1
 _LARGE = 1 << 20
-"""Bytes of memory above which starting and freeing an instance may take long enough to let others run meanwhile."""
+"""Bytes of memory from which freeing an instance may take long enough to let others run meanwhile."""
+
+
+# Looked up once: on this path a name in a module costs half of one in an object.
+_store_new, _store_context, _store_limiter = KEEP.store_new, KEEP.store_context, KEEP.store_limiter
+_set_fuel, _get_fuel = KEEP.context_set_fuel, KEEP.context_get_fuel
+_set_epoch_deadline, _on_epoch_deadline = KEEP.context_set_epoch_deadline, KEEP.store_epoch_deadline_callback
+_export_nth, _call = KEEP.instance_export_nth, DROP.func_call_unchecked
+_instantiate_quickly, _instantiate = KEEP.instance_pre_instantiate, DROP.instance_pre_instantiate
+_delete_quickly, _delete = KEEP.store_delete, DROP.store_delete
+_TRAP, _OUT, _FIRST, _SECOND = Scratch.TRAP, Scratch.OUT, Scratch.VALUES, Scratch.VALUES + Scratch.PER_VALUE
+_VALUES_LENT = 4
 
 
 class _Thread(threading.local):
@@ -40,13 +51,13 @@ class Instance:
         limits = guest.call.limits
         self._compiled, self._guest = compiled, guest
         self._scratch, self._words = scratch, scratch.words
-        self._store = store = KEEP.store_new(engine.address, None, None)
-        self._context = guest.context = context = KEEP.store_context(store)
-        KEEP.context_set_fuel(context, limits.fuel)
-        KEEP.context_set_epoch_deadline(context, 1)
-        KEEP.store_epoch_deadline_callback(store, ON_EPOCH, None, None)
+        self._store = store = _store_new(engine.address, None, None)
+        self._context = guest.context = context = _store_context(store)
+        _set_fuel(context, limits.fuel)
+        _set_epoch_deadline(context, 1)
+        _on_epoch_deadline(store, ON_EPOCH, None, None)
         memory = limits.memory_bytes if engine.store_limits_memory else _UNLIMITED
-        KEEP.store_limiter(store, memory, limits.table_elements, _INSTANCES, _TABLES, _MEMORIES)
+        _store_limiter(store, memory, limits.table_elements, _INSTANCES, _TABLES, _MEMORIES)
         if compiled.uses_wasi:
             wasi.give_context(context, guest.call, command=compiled.kind == "command")
         guest.memory = scratch.memory
@@ -57,43 +68,38 @@ class Instance:
 
     def instantiate(self) -> None:
         """Create the instance and run its start function and `_initialize`. Raises `Stop`."""
-        compiled, scratch = self._compiled, self._scratch
-        quick = compiled.quick_start and compiled.memory_minimum < _LARGE
-        call = (KEEP if quick else DROP).instance_pre_instantiate
-        self._words[Scratch.TRAP] = 0
-        error = call(compiled.address, self._context, scratch.instance, scratch.trap)
-        if error or self._words[Scratch.TRAP]:
-            raise traps.take(scratch, error, self._guest)
-        self._export(compiled.memory, scratch.memory_extern)
-        self._guest.context = self._context
-        self._guest.memory_known = True
+        compiled, guest, scratch, words = self._compiled, self._guest, self._scratch, self._words
+        words[_TRAP] = 0
+        instantiate = _instantiate_quickly if compiled.instantiates_quickly else _instantiate
+        error = instantiate(compiled.address, self._context, scratch.instance, scratch.trap)
+        if error or words[_TRAP]:
+            raise traps.take(scratch, error, guest)
+        name, length = scratch.name, scratch.name_length
+        _export_nth(self._context, scratch.instance, compiled.memory, name, length, scratch.memory_extern)
+        guest.context = self._context
+        guest.memory_known = True
         if compiled.initialize is not None:
             self.call(compiled.initialize)
 
-    def call(self, export: int | None, *arguments: int) -> int:
-        """Call an exported function. Returns the first word of its result. Raises `Stop`."""
-        scratch, words = self._scratch, self._words
-        self._export(export, scratch.function_extern)
-        at = Scratch.VALUES
-        for argument in arguments:
-            words[at] = argument
-            at += Scratch.PER_VALUE
-        error = DROP.func_call_unchecked(self._context, scratch.function, scratch.values, 4, scratch.trap)
-        if error or words[Scratch.TRAP]:
+    def call(self, export: int | None, first: int = 0, second: int = 0) -> int:
+        """Call an exported function of at most two arguments. Returns the bits of its result. Raises `Stop`."""
+        context, scratch, words = self._context, self._scratch, self._words
+        name, length = scratch.name, scratch.name_length
+        _export_nth(context, scratch.instance, export, name, length, scratch.function_extern)
+        words[_FIRST] = first
+        words[_SECOND] = second
+        error = _call(context, scratch.function, scratch.values, _VALUES_LENT, scratch.trap)
+        if error or words[_TRAP]:
             raise traps.take(scratch, error, self._guest)
-        return words[Scratch.VALUES]
-
-    def _export(self, index: int | None, into: int) -> None:
-        scratch = self._scratch
-        KEEP.instance_export_nth(self._context, scratch.instance, index, scratch.name, scratch.name_length, into)
+        return words[_FIRST]
 
     def close(self) -> tuple[int, int]:
         """Free the store; returns fuel left and bytes of memory at the end, which never shrinks: so its peak."""
-        KEEP.context_get_fuel(self._context, self._scratch.out)
+        _get_fuel(self._context, self._scratch.out)
         memory = self._guest.memory_size
-        (KEEP if memory < _LARGE else DROP).store_delete(self._store)
+        (_delete_quickly if memory < _LARGE else _delete)(self._store)
         del running.guest
-        return self._words[Scratch.OUT], memory
+        return self._words[_OUT], memory
 
 
 def _thread_scratch() -> Scratch:

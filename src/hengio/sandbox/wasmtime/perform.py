@@ -9,7 +9,7 @@ from hengio.sandbox import output
 from hengio.sandbox.wasmtime.attempt import attempt
 from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.engine import GuestEngine
-from hengio.sandbox.wasmtime.guest import Guest, Stop
+from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.witness import Witness
 
 
@@ -18,30 +18,26 @@ def perform(engine: GuestEngine, compiled: Compiled, guest: Guest, *, witness: W
     made = attempt(engine, compiled, guest)
     if made.stop is not None:
         made = witness.review(compiled, guest, made)
-    data, stop, fuel_left, peak = made
-    logs = guest.flush()
-    kind, reply, failure = _judge(guest, data, stop)
+    logs, stop = guest.flush(), made.stop
+    if stop is None:
+        kind, reply, failure = output.read(made.data, guest.call.output_mode)
+    else:
+        kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details)
     return Outcome(
         kind=kind,
         reply=reply,
         failure=failure,
-        backtrace=stop.backtrace if stop is not None else (),
-        fuel_used=guest.call.limits.fuel - fuel_left,
+        backtrace=() if stop is None else stop.backtrace,
+        fuel_used=guest.call.limits.fuel - made.fuel_left,
         fuel_exact=stop is None or stop.at_call,
-        peak_memory_bytes=peak,
+        peak_memory_bytes=made.peak_bytes,
         duration_ms=(time.monotonic() - guest.started) * 1_000,
         compiler=engine.compiler,
         host_calls=guest.host_calls,
-        logs=tuple(logs.lines) if logs is not None else (),
-        logs_dropped=logs.dropped if logs is not None else 0,
+        logs=() if logs is None else tuple(logs.lines),
+        logs_dropped=0 if logs is None else logs.dropped,
         context_writes=guest.writes,
     )
-
-
-def _judge(guest: Guest, data: bytes, stop: Stop | None) -> output.Reading:
-    if stop is None:
-        return output.read(data, guest.call.output_mode)
-    return output.Reading(stop.kind, None, Failure(stop.code, stop.message, stop.details))
 
 
 def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:
