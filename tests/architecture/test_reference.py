@@ -1,0 +1,55 @@
+"""The reference pages name everything there is, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from hengio import errors
+from hengio.cli.main import app
+from hengio.model.event import EventType
+from hengio.settings import Settings
+
+PAGES = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def headings(page: str) -> set[str]:
+    return set(re.findall(r"^#{2,3} `([^`]+)`", (PAGES / page).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> set[str]:
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        inner = isinstance(kind, type) and issubclass(kind, BaseModel)
+        names |= settings(kind, f"{prefix}{name}.") if inner else {prefix + name}  # type: ignore[arg-type]
+    return names
+
+
+def commands() -> set[str]:
+    found = set()
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found |= {f"hengio {name} {sub}" for sub in inner} if inner else {f"hengio {name}"}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("page", "known"),
+    [
+        ("settings.md", settings(Settings)),
+        ("events.md", set(get_args(EventType))),
+        (
+            "errors.md",
+            {kind.code for kind in errors.HengioError.__subclasses__() if kind.__module__ == "hengio.errors"},
+        ),
+        ("cli.md", commands()),
+    ],
+)
+def test_a_reference_page_has_a_heading_for_everything_and_nothing_else(page: str, known: set[str]) -> None:
+    assert headings(page) == known
