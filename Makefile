@@ -30,7 +30,7 @@ format: ## put the sources into their form
 	$(python) -m ruff format
 
 bench: ## measure speed, side by side with others
-	@scripts/setup run bench
+	@scripts/setup test bench
 	@$(python) -m benchmarks $(ARGS)
 
 requirements: ## show which tests show which requirement, and what is open
