@@ -66,7 +66,9 @@ class LocalDispatcher:
         self._wake.set()
 
     def put_later(self, work: Work, after_seconds: float) -> None:
-        """Queue it again after a while."""
+        """Queue it again after a while, unless closed by then."""
+        if self._closed:
+            return
         loop = asyncio.get_running_loop()
         self._timers[work] = loop.call_later(after_seconds, self._due, work)
 

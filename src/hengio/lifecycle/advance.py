@@ -17,7 +17,7 @@ from hengio.codec import Raw
 from hengio.definition.context import Context, StepEntry
 from hengio.lifecycle.branch import Branch, Fork, Stand
 from hengio.lifecycle.retries import may_retry, retries_left, retry_at
-from hengio.lifecycle.routing import End, Go, Route, Split, decided, successor
+from hengio.lifecycle.routing import End, Go, Route, Split, decided, refused, successor
 from hengio.model.execution import ExecutionState, StepRun, StepStatus
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
@@ -26,7 +26,7 @@ from hengio.model.step import Step
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A step run that may begin at `due_at` (0: now), seeing `context`."""
+    """A step run that may begin at `due_at` (0: at once), seeing `context`."""
 
     step: Step
     visit: int
@@ -41,7 +41,6 @@ class Skipped:
     """A step that will not run because it was routed past (ABI: Routing)."""
 
     step_id: str
-    branch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +56,35 @@ class Walk:
 
     def __init__(self, job: Job, context: Context) -> None:
         self.job = job
-        self.root = Branch(path="", context=context, at=job.steps[0].id)
+        first = job.steps[0].id
+        self.root = Branch(path="", context=context, at=first, visit=1)
         self.ended: Ended | None = None
         self.stopped: list[str] = []
         self._branches: dict[str, Branch] = {"": self.root}
-        self._visits: dict[str, int] = {}
+        self._visits: dict[str, int] = {first: 1}
         self._skipped: list[Skipped] = []
 
     # -- what may run -------------------------------------------------------------------------------------------------
 
-    def ready(self) -> list[Ready]:
-        """Step runs to begin, at most `max_parallel` at once; each is given out once, until its end is recorded."""
+    def ready(self, *, by: Micros) -> list[Ready]:
+        """Step runs due by then, at most `max_parallel` at once; each is given out once, until its end is recorded."""
         if self.over():
             return []
-        running = sum(branch.stand is Stand.RUNNING for branch in self._branches.values())
-        given = []
+        free = self.job.max_parallel - sum(branch.stand is Stand.RUNNING for branch in self._branches.values())
+        given: list[Ready] = []
         for branch in self._live(self.root):
-            if running >= self.job.max_parallel or self.over():
+            if len(given) >= free:
                 break
-            if branch.stand is Stand.READY and self._number(branch):
+            if branch.stand is Stand.READY and branch.due_at <= by:
                 branch.stand = Stand.RUNNING
-                running += 1
                 step = self.job.step(branch.at)
                 given.append(Ready(step, branch.visit, branch.attempt, branch.path, branch.due_at, branch.context))
-        return [] if self.over() else given
+        return given
+
+    def next_due(self, *, after: Micros) -> Micros | None:
+        """When the first of the retries that wait beyond `after` is due."""
+        waiting = (branch.due_at for branch in self._live(self.root) if branch.stand is Stand.READY)
+        return min((due_at for due_at in waiting if due_at > after), default=None)
 
     def over(self) -> bool:
         """Whether the execution has ended."""
@@ -89,10 +93,6 @@ class Walk:
     def stop(self, state: ExecutionState, failure: Failure) -> None:
         """End it from outside: a job's timeout, a cancel, too many crashes."""
         self._end(state, failure)
-
-    def hold(self, ready: Ready) -> None:
-        """Take back a step run that was given out and not begun (its retry is not due yet)."""
-        self._branches[ready.branch].stand = Stand.READY
 
     def take_skipped(self) -> list[Skipped]:
         """Steps routed past since the last call."""
@@ -111,27 +111,16 @@ class Walk:
         for child in branch.fork.branches:
             yield from self._live(child)
 
-    def _number(self, branch: Branch) -> bool:
-        """Give the visit its number; past `max_visits` the job fails instead."""
-        if branch.visit:
-            return True
-        step = self.job.step(branch.at)
-        if self._visits.get(step.id, 0) >= step.max_visits:
-            message = f"step '{step.id}' would run more than {step.max_visits} times (max_visits)"
-            self._end(ExecutionState.FAILED, Failure("max_visits", message, retryable=False))
-            return False
-        branch.visit = self._visits[step.id] = self._visits.get(step.id, 0) + 1
-        return True
-
     # -- what happened ------------------------------------------------------------------------------------------------
 
     def record(self, run: StepRun, output: Raw | None) -> None:
-        """Take in how a step run ended. `output` is its JSON, wherever it is stored."""
+        """Take in how a step run ended. `output` is its JSON, wherever it is stored.
+
+        A row that no branch waits for changes nothing: a skipped step's, or that of a branch which was stopped.
+        """
         branch = self._branches.get(run.branch)
-        if branch is None or branch.over() or run.visit == 0 or self.ended is not None:
+        if self.over() or branch is None or not branch.awaits(run.step_id, run.visit, run.attempt):
             return
-        self._visits[run.step_id] = max(self._visits.get(run.step_id, 0), run.visit)
-        branch.at, branch.visit, branch.attempt = run.step_id, run.visit, run.attempt
         branch.write(run.step_id, StepEntry(raw=output, fields=partial(_fields, run)))
         step = self.job.step(run.step_id)
         match run.status:
@@ -161,10 +150,11 @@ class Walk:
         failure = run.failure or Failure("failed", "the step failed")
         retryable = may_retry(step, run)
         if failure.code == "invalid_routing":
-            self._end(ExecutionState.FAILED, failure)
+            self._end(ExecutionState.FAILED, refused(self.job, failure.message))
+        elif retryable and run.status is StepStatus.LOST:  # bounded by the job's max_crashes, not by retries
+            branch.try_again(due_at=run.completed_at)
         elif retryable and retries_left(self.job, step, attempt=run.attempt):
-            branch.stand, branch.attempt = Stand.READY, run.attempt + 1
-            branch.due_at = run.completed_at if run.status is StepStatus.LOST else retry_at(step, run)
+            branch.try_again(due_at=retry_at(step, run))
         else:
             self._give_up(branch, step, failure=failure, exhausted=retryable)
 
@@ -187,7 +177,7 @@ class Walk:
                 self._end(ExecutionState.FAILED, route)
             case End():
                 self._skip(branch, after=step.id, before=None)
-                self._finish(branch)
+                self._arrive(branch, None)
             case Go(target):
                 self._skip(branch, after=step.id, before=target)
                 self._arrive(branch, target)
@@ -198,28 +188,36 @@ class Walk:
 
     def _arrive(self, branch: Branch, target: str | None) -> None:
         if target is None or target in branch.ends_at:
-            self._finish(branch)
+            branch.stand = Stand.DONE
+            self._settle(branch)
         else:
-            branch.move_to(target)
+            branch.move_to(target, visit=self._visit(target))
+
+    def _visit(self, step_id: str) -> int:
+        """The number of this visit to the step; past its `max_visits` the job fails."""
+        most = self.job.step(step_id).max_visits
+        before = self._visits.get(step_id, 0)
+        if before >= most:
+            message = f"step '{step_id}' would run more than {most} times (max_visits)"
+            self._end(ExecutionState.FAILED, Failure("max_visits", message, retryable=False))
+        self._visits[step_id] = before + 1
+        return before + 1
 
     def _fork(self, branch: Branch, step: Step, split: Split) -> None:
-        own_ends = frozenset(split.targets) | (frozenset() if split.join is None else {split.join})
+        ends = frozenset(split.targets) | (frozenset() if split.join is None else {split.join})
         children = [
             Branch(
                 path=f"{branch.path}.{place}" if branch.path else str(place),
                 context=branch.context.fork(),
                 at=target,
-                ends_at=(own_ends - {target}) | branch.ends_at,
+                visit=self._visit(target),
+                ends_at=(ends - {target}) | branch.ends_at,
             )
             for place, target in enumerate(split.targets)
         ]
         branch.fork = Fork(router=step.id, join=split.join, branches=children)
         branch.stand = Stand.FORKED
         self._branches |= {child.path: child for child in children}
-
-    def _finish(self, branch: Branch) -> None:
-        branch.stand = Stand.DONE
-        self._settle(branch)
 
     def _settle(self, branch: Branch) -> None:
         """A branch is over: the job may end, siblings may be cancelled, the join may be due."""
@@ -252,23 +250,13 @@ class Walk:
         parent.fork = None
         for child in fork.branches:
             del self._branches[child.path]
-        failed = fork.first_failed()
-        router = self.job.step(fork.router)
-        if failed is not None and failed.failure is not None:
-            parent.at = router.id
-            self._join_failed(parent, router, fork, failed)
-            return
         self._gather(parent, fork)
-        self._skip(parent, after=router.id, before=fork.join)
-        self._arrive(parent, fork.join)
-
-    def _join_failed(self, parent: Branch, router: Step, fork: Fork, failed: Branch) -> None:
-        assert failed.failure is not None
-        if router.on_failure == "continue":
-            self._gather(parent, fork)
-            self._arrive(parent, fork.join)
-        else:
+        failed, router = fork.first_failed(), self.job.step(fork.router)
+        if failed is not None and failed.failure is not None and router.on_failure != "continue":
             self._give_up(parent, router, failure=failed.failure, exhausted=failed.exhausted)
+        else:
+            self._skip(parent, after=router.id, before=fork.join)
+            self._arrive(parent, fork.join)
 
     def _gather(self, parent: Branch, fork: Fork) -> None:
         """Merge what the branches wrote, in definition order (ABI: Routing)."""
@@ -279,15 +267,18 @@ class Walk:
                 parent.merge(patch)
 
     def _skip(self, branch: Branch, *, after: str, before: str | None) -> None:
-        """Mark the steps between two places that nothing has run as skipped, reason `routed`."""
+        """Mark the steps between two places that nothing has run as skipped, reason `routed`.
+
+        Only outside of forks: what one branch passes by, another may run, so it is judged where they have met.
+        """
+        if branch is not self.root:
+            return
         start = self.job.order[after] + 1
         stop = len(self.job.steps) if before is None else self.job.order[before]
-        if before is None and branch is not self.root:
-            return
         for step in self.job.steps[start:stop]:
-            if step.id not in branch.context.steps and step.id not in branch.ends_at:
+            if step.id not in branch.context.steps:
                 branch.write(step.id, StepEntry(raw=None, fields={"status": "skipped"}))
-                self._skipped.append(Skipped(step.id, branch.path))
+                self._skipped.append(Skipped(step.id))
 
     def _end_as(self, root: Branch) -> None:
         if root.stand is Stand.DONE:

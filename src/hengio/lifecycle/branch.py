@@ -26,15 +26,14 @@ class Stand(Enum):
 class Branch:
     """One thread of control. `ends_at` are the steps at which it is over: the join and its siblings' first steps.
 
-    `visit` is 0 until the step at hand is first given out. `patches` and `entries` are what it wrote since it began;
-    they reach the branch that forked it at the join.
+    `patches` and `entries` are what it wrote since it began; they reach the branch that forked it at the join.
     """
 
     path: str
     context: Context
     at: str
+    visit: int
     ends_at: frozenset[str] = frozenset()
-    visit: int = 0
     attempt: int = 1
     due_at: Micros = 0
     stand: Stand = Stand.READY
@@ -54,10 +53,20 @@ class Branch:
         self.context.merge(patch)
         self.patches.append(patch)
 
-    def move_to(self, step_id: str) -> None:
-        """Stand before `step_id`, on a visit that is not numbered yet."""
-        self.at, self.visit, self.attempt, self.due_at = step_id, 0, 1, 0
+    def move_to(self, step_id: str, *, visit: int) -> None:
+        """Stand before `step_id`, on that visit to it."""
+        self.at, self.visit, self.attempt, self.due_at = step_id, visit, 1, 0
         self.stand = Stand.READY
+
+    def try_again(self, *, due_at: Micros) -> None:
+        """Stand before the same step once more, on its next attempt."""
+        self.attempt, self.due_at = self.attempt + 1, due_at
+        self.stand = Stand.READY
+
+    def awaits(self, step_id: str, visit: int, attempt: int) -> bool:
+        """Whether that step run is the one at hand."""
+        standing = self.stand in (Stand.READY, Stand.RUNNING)
+        return standing and (step_id, visit, attempt) == (self.at, self.visit, self.attempt)
 
     def over(self) -> bool:
         """Whether nothing of it will run any more."""

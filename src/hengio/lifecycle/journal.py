@@ -34,6 +34,8 @@ class Journal:
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._closed = False
+        self._away: Unavailable | None = None
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -46,10 +48,17 @@ class Journal:
         self._wake.set()
         if self._task is not None:
             await self._task
+        self._closed = True
 
     def write(self, entry: Entry) -> asyncio.Future[Answer]:
         """Hand in an entry; the future is done when it is durable, or refused."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            future.set_exception(Unavailable("the journal is closed"))
+            return future
+        if self._away is not None and isinstance(entry, Begin):
+            future.set_exception(self._away)
+            return future
         self._waiting.append((entry, future))
         self._wake.set()
         return future
@@ -68,29 +77,33 @@ class Journal:
         pause = FIRST_PAUSE_SECONDS
         while batch:
             try:
-                answers = await self._store.commit([entry for entry, _ in batch])
+                batch = _settle(batch, await self._store.commit([entry for entry, _ in batch]))
             except Unavailable as error:
+                self._away = error
                 batch = _refuse(batch, error, everything=self._closing)
-                if batch:
-                    log.warning("journal_waits", error=str(error), entries=len(batch), pause_seconds=pause)
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._waiting = _refuse(self._waiting, error, everything=self._closing)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear it
-                _refuse(batch, error, everything=True)
-                return
-            else:
-                _settle(batch, answers)
-                return
+                batch = _refuse(batch, error, everything=True)
+            if batch:
+                log.warning("journal_waits", error=str(self._away or ""), entries=len(batch), pause_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        self._away = None
 
 
-def _settle(batch: list[Waiting], answers: Sequence[Answer | Exception]) -> None:
-    for (_, future), answer in zip(batch, answers, strict=True):
-        if future.cancelled():
+def _settle(batch: list[Waiting], answers: Sequence[Answer | Exception]) -> list[Waiting]:
+    """Tell each its answer; entries for which the database went away meanwhile are left, as in `_refuse`."""
+    left: list[Waiting] = []
+    for (entry, future), answer in zip(batch, answers, strict=True):
+        if isinstance(answer, Unavailable):
+            left += _refuse([(entry, future)], answer, everything=False)
+        elif future.cancelled():
             continue
-        if isinstance(answer, Exception):
+        elif isinstance(answer, Exception):
             future.set_exception(answer)
         else:
             future.set_result(answer)
+    return left
 
 
 def _refuse(batch: list[Waiting], error: Exception, *, everything: bool) -> list[Waiting]:

@@ -50,9 +50,9 @@ def decided(job: Job, step: Step, *, targets: tuple[str, ...], then: str | None)
         return End()
     if len(targets) == 1 and targets[0] == END and then is None:
         return End()
-    unknown = [target for target in (*targets, *([then] if then else [])) if target not in job.order]
+    unknown = [target for target in (*targets, *([] if then is None else [then])) if target not in job.order]
     if unknown:
-        return _invalid(job, f"step '{step.id}' routes to {_listed(unknown)}, which this job does not have")
+        return refused(job, f"step '{step.id}' routes to {_listed(unknown)}, which this job does not have")
     if len(targets) == 1 and then is None:
         return Go(targets[0])
     return _split(job, step, targets=targets, then=then)
@@ -61,15 +61,15 @@ def decided(job: Job, step: Step, *, targets: tuple[str, ...], then: str | None)
 def _split(job: Job, step: Step, *, targets: tuple[str, ...], then: str | None) -> Route | Failure:
     repeated = [target for target in targets if targets.count(target) > 1]
     if repeated:
-        return _invalid(job, f"step '{step.id}' routes to '{repeated[0]}' more than once")
+        return refused(job, f"step '{step.id}' routes to '{repeated[0]}' more than once")
     place = job.order[step.id]
     before = [target for target in targets if job.order[target] <= place]
     if before:
-        return _invalid(
+        return refused(
             job, f"step '{step.id}' fans out to {_listed(before)}, which does not come after it in the definition"
         )
     if then in targets:
-        return _invalid(job, f"step '{step.id}' names '{then}' both as a target and as the step where branches meet")
+        return refused(job, f"step '{step.id}' names '{then}' both as a target and as the step where branches meet")
     ordered = tuple(sorted(targets, key=job.order.__getitem__))
     return Split(ordered, then if then is not None else _after_last(job, ordered))
 
@@ -84,7 +84,8 @@ def _following(job: Job, step_id: str) -> Route:
     return Go(job.steps[place].id) if place < len(job.steps) else End()
 
 
-def _invalid(job: Job, message: str) -> Failure:
+def refused(job: Job, message: str) -> Failure:
+    """`invalid_routing`, with the ids that would have been valid (R12.5)."""
     return Failure("invalid_routing", message, details={"valid_steps": list(job.order)}, retryable=False)
 
 

@@ -75,7 +75,7 @@ class Attempts:
         return Ran(self._row(ready, execution, started=started, status=StepStatus.CANCELLED, result=result), None)
 
     def _condition(self, ready: Ready) -> bool | StepResult:
-        if ready.step.condition is None or ready.attempt > 1:
+        if ready.step.condition is None:
             return False
         try:
             return not templates.holds(ready.step.condition, ready.context)
@@ -110,15 +110,14 @@ class Attempts:
         if kind is None:
             message = f"step type '{request.step.type}' is not available"
             return StepResult(kind="failed", failure=Failure("refused", message))
+        limit = asyncio.timeout(request.timeout_seconds)
         try:
-            if request.timeout_seconds is None:
+            async with limit:
                 return await kind.run(request)
-            async with asyncio.timeout(request.timeout_seconds):
-                return await kind.run(request)
-        except TimeoutError:
-            message = f"the step did not end within {request.timeout_seconds:g} s"
-            return StepResult(kind="timed_out", failure=Failure("timed_out", message), retryable=True)
         except Exception as error:
+            if limit.expired():
+                message = f"the step did not end within {request.timeout_seconds:g} s"
+                return StepResult(kind="timed_out", failure=Failure("timed_out", message), retryable=True)
             log.exception("step_broke", execution_id=request.execution.id, step_id=request.step.id)
             message = f"internal error in the {request.step.type} step: {type(error).__name__}"
             return StepResult(kind="failed", failure=Failure("internal", message))

@@ -11,6 +11,8 @@ from hengio.worker.runner import Runner
 
 log = get_logger("worker")
 
+HAND_BACK_SECONDS = 5.0
+
 
 class Worker:
     """Takes deliveries, at most `at_once` at a time.
@@ -26,7 +28,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Until the dispatcher is closed."""
+        """Until the dispatcher is closed and what was running has ended; leases are held as long."""
         heartbeat = asyncio.create_task(
             hold_leases(self._runner.storage.executions, self._runner.live, lease_seconds=self._runner.lease_seconds)
         )
@@ -35,24 +37,40 @@ class Worker:
                 task = asyncio.create_task(self._run(delivery))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
+            while self._running:
+                await asyncio.wait(self._running)
         finally:
             heartbeat.cancel()
 
     async def stop(self, *, deadline_seconds: float) -> None:
-        """Take nothing more, and end what runs: after its current step, or cancelled at the deadline."""
+        """Take nothing more, and end what runs: after its current step, or cancelled at the deadline.
+
+        What cannot even be handed back then (the database is away) is left to the next start or to its lease.
+        """
         self._runner.stopping.set()
         await self._dispatcher.close()
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running, timeout=deadline_seconds)
-        for task in late:
-            task.cancel()
+        late = await self._wait(deadline_seconds)
         if late:
             log.warning("stopped_at_deadline", executions=len(late))
-            await asyncio.wait(late)
+            late = await self._cancel(late, seconds=HAND_BACK_SECONDS)
+        if late:
+            log.error("not_handed_back", executions=len(late))
+            await self._cancel(late, seconds=HAND_BACK_SECONDS)
+
+    async def _cancel(self, tasks: set[asyncio.Task[None]], *, seconds: float) -> set[asyncio.Task[None]]:
+        for task in tasks:
+            task.cancel()
+        return await self._wait(seconds)
+
+    async def _wait(self, seconds: float) -> set[asyncio.Task[None]]:
+        """Whatever still runs after that time."""
+        if not self._running:
+            return set()
+        _, late = await asyncio.wait(self._running, timeout=seconds)
+        return late
 
     async def _run(self, delivery: Delivery) -> None:
         try:
             await self._runner.run(delivery)
         except Exception:
-            log.exception("execution_broke", execution_id=delivery.work.execution_id)
+            log.exception("delivery_broke", execution_id=delivery.work.execution_id)

@@ -15,8 +15,12 @@ from hengio.model.job import Job
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import Close, Done, Park, Parked, Record
 from hengio.worker.attempt import UNLIMITED, Attempts, Ran
+from hengio.worker.worked import Worked
 
 HELD_SECONDS = 1.0
+LEAST_SECONDS = 0.001
+"""A limit with less than this left is used up: a step may end that much before its own."""
+NEVER: Micros = 1 << 62
 
 
 class LostClaim(Exception):
@@ -35,13 +39,13 @@ class Passage:
     clock: Clock
     stopping: asyncio.Event
     sequence: int = 0
-    worked_us: int = 0
+    worked: Worked = field(default_factory=Worked)
     tasks: dict[asyncio.Task[Ran], tuple[Ready, int]] = field(default_factory=dict)
 
     async def carry(self) -> Ended | Parked:
         """Run steps until the end, or until the execution is handed back (stopping, or a retry that is not due yet).
 
-        Raises `LostClaim` when the claim is no longer ours, and `CancelledError` after giving it back when cancelled.
+        Raises `LostClaim` when the claim is no longer ours. Whatever it raises, none of its steps runs any more.
         """
         try:
             while not self.walk.over():
@@ -49,10 +53,6 @@ class Passage:
                 parked = await self._step()
                 if parked is not None:
                     return parked
-        except asyncio.CancelledError:
-            await self._drop_tasks()
-            await self._park(self.clock.now())
-            raise
         finally:
             await self._drop_tasks()
         assert self.walk.ended is not None
@@ -60,31 +60,24 @@ class Passage:
 
     async def _step(self) -> Parked | None:
         """One turn: begin what is ready, take in what ended."""
-        now = self.clock.now()
-        due: list[Ready] = []
-        held: list[Ready] = []
-        for ready in self.walk.ready():
-            (due if ready.due_at <= now + HELD_SECONDS * SECOND else held).append(ready)
-        for ready in held:
-            self.walk.hold(ready)
         if self.walk.over():
-            await self.commit([], skipped=self.walk.take_skipped())
+            await self.commit([])
             return None
-        if self.stopping.is_set():
-            for ready in due:
-                self.walk.hold(ready)
-            due = []
-        if len(due) == 1 and not self.tasks:
+        now = self.clock.now()
+        soon = now + int(HELD_SECONDS * SECOND)
+        due = [] if self.stopping.is_set() else self.walk.ready(by=soon)
+        later = self.walk.next_due(after=soon)
+        if len(due) == 1 and not self.tasks and later is None:
             await self.commit([await self._attempt(due[0])])
             return None
         for ready in due:
             self.tasks[asyncio.create_task(self._attempt(ready))] = (ready, now)
         if self.tasks:
-            await self._take_in(until=min((ready.due_at for ready in held), default=None))
+            await self._take_in(until=later)
             return None
-        if self.stopping.is_set() or not held:
+        if self.stopping.is_set() or later is None:
             return await self._park(now)
-        return await self._park(min(ready.due_at for ready in held))
+        return await self._park(min(later, self._deadline()))
 
     async def _attempt(self, ready: Ready) -> Ran:
         wait = (ready.due_at - self.clock.now()) / SECOND
@@ -103,22 +96,21 @@ class Passage:
             del self.tasks[task]
         await self.commit([task.result() for task in finished])
 
-    async def commit(self, ran: list[Ran], *, skipped: list[Skipped] | None = None) -> None:
+    async def commit(self, ran: list[Ran]) -> None:
         """Journal what ended, together with the execution's own end if that follows from it, then let the walk go on.
 
         Whether it ends is known only after the walk has taken the rows in, and rows must be durable before the next
         step begins; both hold, because nothing is begun between.
         """
         for one in ran:
-            self.worked_us += one.run.completed_at - one.run.started_at
+            self.worked.add(one.run.started_at, one.run.completed_at)
         if any(one.run.kind == "timed_out" for one in ran):
             self._check_limits()
         runs = [self._numbered(one.run) for one in ran]
         for one, run in zip(ran, runs, strict=True):
             self.walk.record(run, one.output)
         runs += await self._stop_cancelled()
-        past = (skipped or []) + self.walk.take_skipped()
-        runs += [self._skipped(one) for one in past]
+        runs += [self._skipped(one) for one in self.walk.take_skipped()]
         close = None
         if self.walk.ended is not None:
             close = Close(self.walk.ended.state, self.clock.now(), self.walk.ended.failure)
@@ -137,7 +129,10 @@ class Passage:
                 del self.tasks[task]
                 task.cancel()
                 await asyncio.wait([task])
-                ran = self.attempts.cancelled(ready, execution=self.execution, started=started)
+                if task.cancelled():
+                    ran = self.attempts.cancelled(ready, execution=self.execution, started=started)
+                else:
+                    ran = task.result()  # it ended in the same moment: what it did is told as it was
                 runs.append(self._numbered(ran.run))
         return runs
 
@@ -168,7 +163,6 @@ class Passage:
                 step_id=skipped.step_id,
                 visit=0,
                 attempt=0,
-                branch=skipped.branch,
                 status=StepStatus.SKIPPED,
                 kind="routed",
                 started_at=now,
@@ -178,16 +172,23 @@ class Passage:
 
     def _left_seconds(self) -> float:
         """What is left of the job's time at work and of its deadline."""
+        now = self.clock.now()
         left = UNLIMITED
         if self.job.timeout_seconds is not None:
-            left = self.job.timeout_seconds - self.worked_us / SECOND
+            since = min((started for _, started in self.tasks.values()), default=None)
+            left = self.job.timeout_seconds - self.worked.until(now, running_since=since) / SECOND
         if self.job.deadline_seconds is not None:
-            passed = (self.clock.now() - self.execution.created_at) / SECOND
-            left = min(left, self.job.deadline_seconds - passed)
+            left = min(left, (self._deadline() - now) / SECOND)
         return left
 
+    def _deadline(self) -> Micros:
+        """When the whole execution must be over."""
+        if self.job.deadline_seconds is None:
+            return NEVER
+        return self.execution.created_at + int(self.job.deadline_seconds * SECOND)
+
     def _check_limits(self) -> None:
-        if self._left_seconds() <= 0:
+        if self._left_seconds() < LEAST_SECONDS:
             which = "timeout_seconds" if self.job.deadline_seconds is None else "timeout_seconds or deadline_seconds"
             failure = Failure("timed_out", f"the job used up its {which}", retryable=False)
             self.walk.stop(ExecutionState.TIMEOUT, failure)

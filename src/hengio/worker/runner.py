@@ -14,7 +14,7 @@ from hengio.codec import Raw
 from hengio.definition.context import Context
 from hengio.dispatch.events import Events
 from hengio.dispatch.protocol import Delivery
-from hengio.errors import NotFound
+from hengio.errors import NotFound, Unavailable
 from hengio.lifecycle.advance import Ended, Walk
 from hengio.lifecycle.journal import Journal
 from hengio.log import get_logger
@@ -22,13 +22,14 @@ from hengio.model.event import Event
 from hengio.model.execution import Execution, ExecutionState, StepRun
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
-from hengio.storage.protocol import Blocked, Claim, Claimed, Close, JobStore, Parked, Record, Storage
+from hengio.storage.protocol import Blocked, Claim, Claimed, Close, JobStore, Park, Parked, Record, Storage
 from hengio.worker.attempt import Attempts
 from hengio.worker.passage import LostClaim, Passage
 
 log = get_logger("worker")
 
 BLOCKED_SECONDS = 0.2
+AWAY_SECONDS = 5.0
 DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -73,34 +74,54 @@ class Runner:
         """Deal with one delivery, to the end of the execution or until it is handed back."""
         work = delivery.work
         claim = Claim(work.execution_id, work.dispatch_number, self.name, self.lease_seconds, self.clock.now())
-        answer = await self.journal.write(claim)
-        if isinstance(answer, Blocked):
-            delivery.retry(BLOCKED_SECONDS)
-            return
-        if not isinstance(answer, Claimed):
-            delivery.ack()
-            return
-        self.live[work.execution_id] = answer.execution.claim
+        blocked = False
         try:
-            ended = await self._carry(answer)
-        except LostClaim:
-            log.warning("claim_lost", execution_id=work.execution_id, claim=answer.execution.claim)
-        else:
-            if isinstance(ended, Ended):
-                self._tell_end(answer.execution, ended)
+            answer = await self.journal.write(claim)
+            blocked = isinstance(answer, Blocked)
+            if isinstance(answer, Claimed):
+                await self._hold(answer)
         finally:
-            self.live.pop(work.execution_id, None)
-            delivery.ack()
+            if blocked:
+                delivery.retry(BLOCKED_SECONDS)
+            else:
+                delivery.ack()
+
+    async def _hold(self, claimed: Claimed) -> None:
+        """Carry it while its lease is held. What cannot go on now is handed back, what never can is ended."""
+        execution = claimed.execution
+        self.live[execution.id] = execution.claim
+        try:
+            ended = await self._carry(claimed)
+            if isinstance(ended, Ended):
+                self._tell_end(execution, ended)
+        except LostClaim:
+            log.warning("claim_lost", execution_id=execution.id, claim=execution.claim)
+        except Unavailable as error:
+            log.warning("execution_waits", execution_id=execution.id, error=str(error))
+            await self._hand_back(execution, after_seconds=AWAY_SECONDS)
+        except asyncio.CancelledError:
+            await self._hand_back(execution, after_seconds=0.0)
+            raise
+        except Exception as error:
+            log.exception("execution_broke", execution_id=execution.id)
+            failure = Failure("internal", f"internal error: {type(error).__name__}")
+            self._tell_end(execution, await self._give_up(execution, ExecutionState.DEAD_LETTER, failure))
+        finally:
+            if self.live.get(execution.id) == execution.claim:
+                del self.live[execution.id]
 
     async def _carry(self, claimed: Claimed) -> Ended | Parked:
         execution = claimed.execution
         try:
             job = await self.definitions.get(execution.job_id, execution.job_version)
-            passage = self._passage(execution, job)
-            if execution.claim > 1:
-                await self._replay(passage)
         except NotFound as error:
-            return await self._give_up(execution, Failure("definition_gone", error.message))
+            return await self._give_up(execution, ExecutionState.FAILED, Failure("definition_gone", error.message))
+        passage = self._passage(execution, job)
+        if execution.claim > 1:
+            try:
+                await self._replay(passage)
+            except NotFound as error:
+                return await self._give_up(execution, ExecutionState.FAILED, Failure("output_gone", error.message))
         if self.events.watched:
             data = {"job": job.name, "trigger": execution.trigger, "claim": execution.claim}
             self._tell(execution, "execution.started", data)
@@ -135,7 +156,7 @@ class Runner:
         for run in await self.storage.executions.runs(passage.execution.id):
             passage.walk.record(run, await self._output(run))
             passage.sequence = max(passage.sequence, run.sequence)
-            passage.worked_us += run.completed_at - run.started_at
+            passage.worked.add(run.started_at, run.completed_at)
         passage.walk.take_skipped()
         passage.walk.take_stopped()
 
@@ -147,17 +168,21 @@ class Runner:
     async def _count_lost(self, passage: Passage) -> Ended | None:
         """The claim before was lost: the attempts at hand count, and too many crashes end the execution (H5)."""
         execution, walk = passage.execution, passage.walk
-        rows = [self.attempts.lost(ready, execution=execution) for ready in walk.ready()]
+        rows = [self.attempts.lost(ready, execution=execution) for ready in walk.ready(by=self.clock.now())]
         if execution.crashes >= passage.job.max_crashes:
             message = f"its worker was lost {execution.crashes} times (max_crashes)"
             walk.stop(ExecutionState.DEAD_LETTER, Failure("crashed", message))
         await passage.commit(rows)
         return walk.ended
 
-    async def _give_up(self, execution: Execution, failure: Failure) -> Ended:
-        close = Close(ExecutionState.FAILED, self.clock.now(), failure)
+    async def _hand_back(self, execution: Execution, *, after_seconds: float) -> None:
+        due_at = self.clock.now() + int(after_seconds * SECOND)
+        await self.journal.write(Park(execution.id, execution.claim, due_at))
+
+    async def _give_up(self, execution: Execution, state: ExecutionState, failure: Failure) -> Ended:
+        close = Close(state, self.clock.now(), failure)
         await self.journal.write(Record(execution.id, execution.claim, (), close))
-        return Ended(ExecutionState.FAILED, failure)
+        return Ended(state, failure)
 
     def _tell_end(self, execution: Execution, ended: Ended) -> None:
         if self.events.watched:
