@@ -43,11 +43,15 @@ class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 class CsvFormat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="csv"):
-    """CSV: one character between fields, the text encoding, and whether the first row names the columns."""
+    """CSV: one character between fields, the text encoding, and whether the first row names the columns.
+
+    `escape_formulas`: when writing, a text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     has_header: bool = True
+    escape_formulas: bool = True
 
 
 class XlsxFormat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="xlsx"):

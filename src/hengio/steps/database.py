@@ -11,8 +11,8 @@ from hengio.codec import Raw
 from hengio.definition import templates
 from hengio.definition.configs import DatabaseConfig
 from hengio.definition.context import Context
-from hengio.errors import HengioError, Refused, Unavailable
-from hengio.model.outcome import Failure
+from hengio.errors import HengioError, Refused
+from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
 from hengio.targets.databases import Databases
 
@@ -41,14 +41,6 @@ class DatabaseStep:
         except HengioError as error:
             return failed(error)
         return StepResult(output=Raw(codec.encode(reply)), detail={"connection": config.connection})
-
-
-def failed(error: HengioError) -> StepResult:
-    """A step's result for an error: its code and message, tried again only when that may help."""
-    kind = error.code if error.code == "timed_out" else "failed"
-    details = {"hint": error.hint} if error.hint else None
-    failure = Failure(error.code, error.message, details=details)
-    return StepResult(kind=kind, failure=failure, retryable=isinstance(error, Unavailable))
 
 
 def _config(config: dict[str, Any], context: Context) -> tuple[DatabaseConfig, dict[str, Any]]:
