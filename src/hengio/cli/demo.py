@@ -28,22 +28,22 @@ MODULES = ("clean-strikes", "score-strikes")
 VERSION = "1.0.0"
 
 
-def run_demo(data_dir: Path, *, as_json: bool) -> int:
+def run_demo(data_dir: Path, *, as_json: bool, console: Console | None = None) -> int:
     """Run the example in `data_dir`; running it again adds an execution and doubles no row."""
+    console = console or Console(highlight=False, quiet=as_json)
     log.configure(level="warning", style="json" if as_json else "text")
     chosen = settings.load(data_dir=data_dir, connections={"strikes": SecretStr(f"sqlite:///{DATABASE}")})
-    return run_async(_demo(chosen, as_json=as_json))
+    return run_async(_demo(chosen, console, as_json=as_json))
 
 
-async def _demo(chosen: settings.Settings, *, as_json: bool) -> int:
+async def _demo(chosen: settings.Settings, console: Console, *, as_json: bool) -> int:
     examples = examples_folder()
-    console = Console(highlight=False, quiet=as_json)
     async with embedded(chosen) as system:
         console.print(
             f"Hengio runs embedded in [bold]{escape(str(chosen.data_dir))}[/]: SQLite, a local folder, one process"
         )
         await _finish_earlier(system, console)
-        finished, follower = await _run(system, examples, console, quiet=as_json)
+        finished, follower = await _run(system, examples, console)
         answer: dict[str, Any] = await summary(system, finished)
         answer["recovered_executions"] = system.recovered
         answer["results"] = _results(chosen, finished)
@@ -66,7 +66,7 @@ async def _finish_earlier(system: System, console: Console) -> None:
             console.print(f"  it ended: {finished.execution.state.value}")
 
 
-async def _run(system: System, examples: Path, console: Console, *, quiet: bool) -> tuple[Finished, Follower]:
+async def _run(system: System, examples: Path, console: Console) -> tuple[Finished, Follower]:
     example = examples / "wildlife-strikes"
     await put_files(system, {DATA_KEY: example / "data" / "birdstrikes.csv"})
     await register(system, {f"{name}@{VERSION}": _binary(examples, name) for name in MODULES})
@@ -75,7 +75,7 @@ async def _run(system: System, examples: Path, console: Console, *, quiet: bool)
     console.print(f"  data      {DATA_KEY} in the object store")
     console.print(f"  modules   {', '.join(f'{name}@{VERSION}' for name in MODULES)}")
     console.print(f"  job       {stored.job.name}, version {stored.version}, {len(stored.job.steps)} steps\n")
-    with Follower(stored.job, quiet=quiet) as follower:
+    with Follower(stored.job, console=console) as follower:
         finished = await system.jobs.run(stored, on_event=follower.on_event)
     return finished, follower
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -26,27 +26,24 @@ LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 
 
 class Follower:
-    """A live table of the job's steps, log lines above it. Quiet, it shows nothing at all."""
+    """A live table of the job's steps, log lines above it. On a quiet console it shows nothing at all."""
 
-    def __init__(self, job: Job, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._console = Console(highlight=False, quiet=quiet)
-        self._types = {step.id: step.type for step in job.steps}
+    def __init__(self, job: Job, *, console: Console) -> None:
+        self._console = console
         self._states: dict[str, dict[str, Any]] = {step.id: {"status": "waiting"} for step in job.steps}
         self._live = Live(console=self._console, refresh_per_second=12, transient=False)
 
     def __enter__(self) -> Follower:
-        if not self._quiet:
-            self._live.start()
-            self._live.update(self._table())
+        self._live.start()
+        self._live.update(self._table())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._quiet:
-            self._live.update(self._table())
-            self._live.stop()
+        self._live.update(self._table())
+        self._live.stop()
+        self._console.print()
 
     def warn(self, text: str) -> None:
         """Say something above the table."""
@@ -66,12 +63,12 @@ class Follower:
                 self._console.print(line, soft_wrap=True)
             case _:
                 pass
-        if not self._quiet:
-            self._live.update(self._table())
+        self._live.update(self._table())
 
     def show_end(self, answer: dict[str, Any]) -> None:
         """The outcome, in a line, and why if it failed."""
         good = answer["status"] == "success"
+        self._console.print()
         self._console.print(
             Text.assemble(
                 (f"{answer['status']} ", "bold green" if good else "bold red"),
@@ -84,32 +81,31 @@ class Follower:
             for item in _listed(answer["failure"].get("details")):
                 self._console.print(Text(f"  {item}", style="red"), soft_wrap=True)
 
-    def _table(self) -> Group:
+    def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for heading, align in (("", "left"), ("step", "left"), ("type", "left"), ("status", "left")):
-            table.add_column(heading, justify=align)  # type: ignore[arg-type]
+        for heading in ("", "step", "status"):
+            table.add_column(heading, no_wrap=True)
         for heading in ("time", "fuel", "output"):
-            table.add_column(heading, justify="right")
-        table.add_column("")
+            table.add_column(heading, no_wrap=True, justify="right")
+        table.add_column("", overflow="ellipsis", no_wrap=True)
         for step_id, state in self._states.items():
-            table.add_row(*self._row(step_id, state))
-        return Group(table)
+            table.add_row(*_row(step_id, state))
+        return table
 
-    def _row(self, step_id: str, state: dict[str, Any]) -> list[Text]:
-        status = state["status"]
-        mark, style = MARKS[status]
-        detail = state.get("detail") or {}
-        took, fuel, size = state.get("duration_ms"), detail.get("fuel_used"), state.get("output_size")
-        return [
-            Text(mark, style=style),
-            Text(step_id, style="bold" if status == "running" else ""),
-            Text(self._types[step_id], style="dim"),
-            Text(state["kind"] if status == "failed" else status, style=style),
-            Text("" if took is None or status == "skipped" else f"{took:,.1f} ms"),
-            Text("" if fuel is None else f"{fuel:,}"),
-            Text("" if not size else _bytes(size)),
-            Text(_remark(state), style="dim"),
-        ]
+
+def _row(step_id: str, state: dict[str, Any]) -> list[Text]:
+    status = state["status"]
+    mark, style = MARKS[status]
+    took, fuel = state.get("duration_ms"), (state.get("detail") or {}).get("fuel_used")
+    return [
+        Text(mark, style=style),
+        Text(step_id, style="bold" if status == "running" else ""),
+        Text(state["kind"] if status == "failed" else status, style=style),
+        Text("" if took is None or status == "skipped" else f"{took:,.1f} ms"),
+        Text("" if fuel is None else _short(fuel)),
+        Text(_bytes(state.get("output_size") or 0)),
+        Text(_remark(state), style="dim"),
+    ]
 
 
 def _remark(state: dict[str, Any]) -> str:
@@ -122,8 +118,12 @@ def _remark(state: dict[str, Any]) -> str:
     return "" if state.get("attempt", 1) <= 1 else f"attempt {state['attempt']}"
 
 
+def _short(count: int) -> str:
+    return f"{count:,}" if count < 100_000 else f"{count / 1e6:,.1f} M"
+
+
 def _bytes(size: int) -> str:
-    return f"{size:,} B" if size < 10_000 else f"{size / 1024:,.0f} KiB"
+    return "" if not size else f"{size:,} B" if size < 10_000 else f"{size / 1024:,.0f} KiB"
 
 
 def _listed(details: Any) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from hengio import log, settings
 from hengio.cli.follow import Follower
 from hengio.cli.inputs import pair, read_bytes, read_json, run_async
@@ -35,7 +37,7 @@ async def _run(
         await put_files(system, dict(pair(text, option="--put") for text in files))
         await register(system, dict(pair(text, option="--module") for text in modules))
         stored, report = await system.jobs.apply(document)
-        with Follower(stored.job, quiet=as_json) as follower:
+        with Follower(stored.job, console=Console(highlight=False, quiet=as_json)) as follower:
             for warning in report.warnings:
                 follower.warn(str(warning))
             finished = await system.jobs.run(stored, given=given, on_event=follower.on_event)

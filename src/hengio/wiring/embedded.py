@@ -24,6 +24,7 @@ from hengio.service.jobs import JobService
 from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
 from hengio.steps.files import FileStep
+from hengio.steps.protocol import StepType
 from hengio.steps.wasm import WasmStep
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
@@ -92,7 +93,7 @@ async def embedded(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
         dispatcher, events = LocalDispatcher(), Events()
         modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock)
         limits = default_limits(settings)
-        types = {
+        types: dict[str, StepType] = {
             "wasm": WasmStep(sandbox, modules, defaults=limits, ceilings=highest_limits(settings)),
             "database": DatabaseStep(databases),
             "file_processing": FileStep(areas.files),
@@ -120,7 +121,7 @@ async def embedded(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
             variables=settings.variables,
             connections=settings.connections,
         )
-        async with asyncio.TaskGroup() as group:
+        async with _together() as group:
             group.create_task(worker.run(), name="worker")
             watching = group.create_task(reconciler.run(), name="reconciler")
             try:
@@ -128,6 +129,18 @@ async def embedded(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
             finally:
                 watching.cancel()
                 await worker.stop(deadline_seconds=settings.worker.stop_seconds)
+
+
+@asynccontextmanager
+async def _together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that lets a lone error out as itself, so that doors see what was refused and not a group of one."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        if len(errors.exceptions) == 1:
+            raise errors.exceptions[0] from None
+        raise
 
 
 def open_databases(settings: Settings) -> Databases:
