@@ -14,6 +14,7 @@ from hengio.model.outcome import Failure, OutcomeKind, Reply
 KEYS = frozenset({"next_step", "next_steps", "valid", "errors", "error", "context", "output"})
 """The keys that may stand beside `output` for it to be the step's output."""
 ENVELOPE_KEYS = frozenset({"hengio", "output", "next_steps", "then", "context", "errors", "error"})
+_MARKS = KEYS | {"hengio"}
 _ERROR_KEYS = frozenset({"code", "message", "retryable"})
 _PARTS: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
 
@@ -35,7 +36,7 @@ def read(data: bytes, mode: Literal["auto", "data"]) -> Reading:
         value = codec.decode(data)
     except codec.InvalidJson as error:
         return invalid(f"the output is not JSON: {error.message}", offset=error.offset)
-    if mode == "data" or not isinstance(value, dict) or not (KEYS | {"hengio"}) & value.keys():
+    if mode == "data" or not isinstance(value, dict) or _MARKS.isdisjoint(value):
         return Reading(OutcomeKind.SUCCEEDED, Reply(output=Raw(data)))
     if type(value.get("hengio")) is int and value["hengio"] == 1:
         return _envelope(data, value)

@@ -83,6 +83,6 @@ def read(level: str, text: bytes) -> LogLine:
             fields: dict[str, Any] = codec.decode(text)
         except codec.InvalidJson:
             return LogLine(level, text.decode(errors="replace"))
-        message = fields.pop("message", None) or fields.pop("msg", None)
-        return LogLine(level, message if isinstance(message, str) else "", fields)
+        key = next((key for key in ("message", "msg") if isinstance(fields.get(key), str)), None)
+        return LogLine(level, fields.pop(key) if key is not None else "", fields)
     return LogLine(level, text.decode(errors="replace"))

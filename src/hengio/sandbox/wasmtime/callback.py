@@ -11,7 +11,7 @@ from typing import Any
 from wasmtime import FuncType, Linker, ValType
 
 from hengio.model.outcome import OutcomeKind
-from hengio.sandbox.wasmtime.capi import KEEP, Callback, raw
+from hengio.sandbox.wasmtime.capi import EXTERN_HEADER, KEEP, Callback, raw
 from hengio.sandbox.wasmtime.engine import running
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 
@@ -85,6 +85,6 @@ def _guarded(function: HostFunction, widths: list[int], has_result: bool) -> Cal
 def _find_memory(guest: Guest, caller: int) -> None:
     """While a start function runs, the instance is not yet in our hands: its caller's export is asked for."""
     guest.context = KEEP.caller_context(caller)
-    if not KEEP.caller_export_get(caller, b"memory", 6, guest.memory - 8):
-        from_start = "a host function was called before the module's memory exists"
-        raise Stop(OutcomeKind.TRAPPED, "bad_pointer", from_start)
+    if not KEEP.caller_export_get(caller, b"memory", 6, guest.memory - EXTERN_HEADER):
+        message = "a host function was called before the module's memory exists"
+        raise Stop(OutcomeKind.TRAPPED, "bad_pointer", message)

@@ -91,6 +91,10 @@ def raw(owner: Any) -> int:
     return ctypes.cast(owner.ptr(), address).value or 0
 
 
+EXTERN_HEADER = 8
+"""Bytes of `wasmtime_extern_t` before the thing itself."""
+
+
 class Scratch:
     """The memory one thread lends to the C API: where results of calls are written, in 64-bit words.
 
@@ -119,7 +123,7 @@ class Scratch:
         "words",
     )
 
-    TRAP, MEMORY, VALUES, OUT = 2, 5, 13, 21
+    TRAP, NAME, MEMORY, FUNCTION, VALUES, OUT = 2, 3, 5, 9, 13, 21
     """Indexes into `words`."""
     PER_VALUE = 2
     """Words a `wasmtime_val_raw_t` takes."""
@@ -129,8 +133,10 @@ class Scratch:
         at = ctypes.addressof(self.words)
         self.instance = at
         self.trap = at + 8 * self.TRAP
-        self.name, self.name_length = at + 8 * 3, at + 8 * 4
-        self.memory_extern, self.memory = at + 8 * self.MEMORY, at + 8 * (self.MEMORY + 1)
-        self.function_extern, self.function = at + 8 * 9, at + 8 * 10
+        self.name, self.name_length = at + 8 * self.NAME, at + 8 * (self.NAME + 1)
+        self.memory_extern = at + 8 * self.MEMORY
+        self.memory = self.memory_extern + EXTERN_HEADER
+        self.function_extern = at + 8 * self.FUNCTION
+        self.function = self.function_extern + EXTERN_HEADER
         self.values = at + 8 * self.VALUES
         self.out = at + 8 * self.OUT

@@ -9,6 +9,7 @@ from wasmtime import Linker, Module, WasmtimeError
 
 from hengio.clock import Clock
 from hengio.errors import Refused
+from hengio.model.module import ModuleKind
 from hengio.sandbox.binary import Binary
 from hengio.sandbox.wasmtime import abi, inspect, wasi
 from hengio.sandbox.wasmtime.callback import Definitions
@@ -54,13 +55,15 @@ class Compiled:
         "uses_wasi",
     )
 
-    def __init__(self, *, digest: str, declared: Binary, instantiable: Any, binary: bytes, size: int) -> None:
+    def __init__(
+        self, *, digest: str, kind: ModuleKind, declared: Binary, instantiable: Any, binary: bytes, size: int
+    ) -> None:
         self._owned = instantiable
         self.address = raw(instantiable)
         self.digest = digest
         self.binary = binary
         self.size = size + len(binary)
-        self.kind = inspect.recognise(declared)
+        self.kind = kind
         self.memory = _index(declared, "memory", "memory")
         self.allocator = _index(declared, inspect.allocator(declared) or "", "func")
         self.initialize = _index(declared, inspect.INITIALIZE, "func")
@@ -91,14 +94,15 @@ class Compiler:
         if found != digest:
             raise DigestMismatch(f"the module's bytes have the digest {found}, not {digest}")
         declared = inspect.declare(binary, self._ceilings)
-        inspect.recognise(declared)
+        kind = inspect.recognise(declared)
         try:
             module = Module(self._engine.handle, binary)
             instantiable = self._linker.instantiate_pre(module)
         except WasmtimeError as error:
             raise Refused(f"the module does not compile: {str(error).strip()}") from error
+        size = _image_size(module)
         return Compiled(
-            digest=digest, declared=declared, instantiable=instantiable, binary=binary, size=_image_size(module)
+            digest=digest, kind=kind, declared=declared, instantiable=instantiable, binary=binary, size=size
         )
 
 

@@ -106,7 +106,7 @@ class Guest:
 
     def flush(self) -> Logs | None:
         """Take unfinished lines of the standard streams as lines. What was logged, if anything."""
-        if self._streams is not None:
+        if self._streams is not None and not self.cancelled:
             for lines in self._streams.values():
                 lines.flush()
         return self._logs
@@ -141,7 +141,8 @@ class Guest:
     def sleep(self, seconds: float) -> None:
         """Sleep, but neither past the deadline nor past a cancel: both raise `Stop`."""
         self._woken = threading.Event()
-        self._woken.wait(0 if self.cancelled else max(0.0, min(seconds, self.deadline - time.monotonic())))
+        left = min(seconds, self.deadline - time.monotonic(), threading.TIMEOUT_MAX)
+        self._woken.wait(0 if self.cancelled else max(0.0, left))
         self.check()
 
     def read(self, pointer: int, length: int) -> bytes:

@@ -17,6 +17,7 @@ from hengio.sandbox.wasmtime.guest import Guest
 _TABLES, _INSTANCES, _MEMORIES = 4, 1, 1
 """The engine counts a memory's limit for each memory, hence one."""
 _UNLIMITED = -1
+_MOST_FUEL = (1 << 63) - 1
 _LARGE = 1 << 20
 """Bytes of memory from which freeing an instance may take long enough to let others run meanwhile."""
 
@@ -53,7 +54,7 @@ class Instance:
         self._scratch, self._words = scratch, scratch.words
         self._store = store = _store_new(engine.address, None, None)
         self._context = guest.context = context = _store_context(store)
-        _set_fuel(context, limits.fuel)
+        _set_fuel(context, min(max(limits.fuel, 0), _MOST_FUEL))
         _set_epoch_deadline(context, 1)
         _on_epoch_deadline(store, ON_EPOCH, None, None)
         memory = limits.memory_bytes if engine.store_limits_memory else _UNLIMITED

@@ -29,9 +29,9 @@ class _LinearMemory(ctypes.Structure):
 
 
 class _Creator(ctypes.Structure):
-    """`wasmtime_memory_creator_t`."""
+    """`wasmtime_memory_creator_t`. Without a finaliser: it lives as long as the process."""
 
-    _fields_ = (("env", address), ("new", _New), ("free", _Free))
+    _fields_ = (("env", address), ("new", _New), ("free", address))
 
 
 class _Memory:
@@ -87,12 +87,8 @@ def _free(number: int) -> None:
         memory.close()
 
 
-def _free_creator(_env: int) -> None:
-    """The creator lives as long as the process."""
-
-
 _GET, _GROW, _FREE = _Get(_get), _Grow(_grow), _Free(_free)
-_creator = _Creator(None, _New(_new), _Free(_free_creator))
+_creator = _Creator(None, _New(_new), None)
 
 
 def watch(config: Config) -> None:

@@ -82,11 +82,16 @@ class WasmtimeSandbox:
                 compiled = self.cache.peek(digest)
                 if compiled is None:
                     binary = await fetch()
-                    compiled = await key[0].run_in_executor(self._compiling, self._compiler.compile, binary, digest)
-                    self.cache.put(compiled)
+                    compiled = await key[0].run_in_executor(self._compiling, self._compile, binary, digest)
                 return compiled
             finally:
                 self._loading.pop(key, None)
+
+    def _compile(self, binary: bytes, digest: str) -> Compiled:
+        """Compile and keep, even if by now nobody waits for it."""
+        compiled = self.cache.peek(digest) or self._compiler.compile(binary, digest)
+        self.cache.put(compiled)
+        return compiled
 
     def running(self) -> tuple[Guest, ...]:
         """The guests that run at this moment."""

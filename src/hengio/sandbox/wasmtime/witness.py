@@ -2,9 +2,10 @@
 
 The pooled engine does not say that it refused growth, and how much a guest has at its end proves nothing: one that asks
 for a gibibyte under 64 MiB gives up with one MiB in use. So a failed guest that could have asked is run once more,
-within the time it has left, on an engine whose memories are our own and note each refusal. If it ends there as it did
-before, the refusal is the cause. If it does not (it saw another clock, other random numbers) or can not run there, a
-guest that ended within a page of its limit counts as out of memory.
+within the time it has left, on an engine whose memories are our own and note each refusal; it logs to nobody, and what
+it writes to the context is lost with the step. If it ends there as it did before, the refusal is the cause. If it does
+not (it saw another clock, other random numbers) or can not run there, a guest that ended within a page of its limit
+counts as out of memory.
 """
 
 from __future__ import annotations
@@ -28,10 +29,8 @@ from hengio.sandbox.wasmtime.inspect import Ceilings
 
 _WINCH = 2
 """`wasmtime_strategy_enum` in C; the baseline compiler takes a tenth of the time."""
-_EXPLAINED = frozenset({"bad_pointer", "stack_overflow"})
-"""Causes that have nothing to do with memory that was not given."""
-_LEAST_SECONDS = 0.02
-"""Time that must be left to try."""
+_LEAST_SECONDS, _SECONDS_A_BYTE = 0.02, 0.5e-6
+"""Time that must be left to try: for the run, and for compiling each byte on a slow machine."""
 _CACHED_BYTES, _CACHED_MODULES = 64 << 20, 32
 
 
@@ -63,7 +62,7 @@ class Witness:
 
     def _refused(self, compiled: Compiled, guest: Guest, stop: Stop) -> int | None:
         """The size that was refused, 0 if none was, None if running it again does not tell."""
-        if guest.deadline - time.monotonic() < _LEAST_SECONDS:
+        if guest.deadline - time.monotonic() < _LEAST_SECONDS + _SECONDS_A_BYTE * len(compiled.binary):
             return None
         try:
             engine, again = self._compiled(compiled)
@@ -97,8 +96,9 @@ class Witness:
 
 
 def _could_be(stop: Stop) -> bool:
-    """Whether want of memory could be behind it: a trap, or a command that gave up with an exit code."""
-    return (stop.kind is OutcomeKind.TRAPPED and stop.code not in _EXPLAINED) or stop.code == "exit"
+    """Whether want of memory could be behind it: any trap, as a refused allocation left unchecked can end in each of
+    them, or a command that gave up with an exit code."""
+    return stop.kind is OutcomeKind.TRAPPED or stop.code == "exit"
 
 
 def _generous(guest: Guest) -> int:
