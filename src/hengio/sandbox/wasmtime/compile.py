@@ -93,7 +93,7 @@ class Compiler:
         found = hashlib.sha256(binary).hexdigest()
         if found != digest:
             raise DigestMismatch(f"the module's bytes have the digest {found}, not {digest}")
-        declared = inspect.declare(binary, self._ceilings)
+        declared = inspect.declare(binary, self._engine.handle, self._ceilings)
         kind = inspect.recognise(declared)
         try:
             module = Module(self._engine.handle, binary)

@@ -42,8 +42,10 @@ class Guest:
 
     __slots__ = (
         "_context",
+        "_known_size",
         "_logs",
         "_second",
+        "_start",
         "_streams",
         "_woken",
         "call",
@@ -66,7 +68,8 @@ class Guest:
         self.call = call
         self.cancelled = False
         self.started = self.deadline = 0.0
-        self.context = self.memory = 0
+        self.context = self.memory = self._start = 0
+        self._known_size = -1
         self.memory_known = False
         self.stop: BaseException | None = None
         self.reply: bytes | None = None
@@ -163,8 +166,9 @@ class Guest:
         if pointer + length > size:
             where = f"{length} bytes at {pointer}, but guest memory has {size}"
             raise Stop(OutcomeKind.TRAPPED, "bad_pointer", f"a pointer outside guest memory: {where}")
-        start: int = _memory_data(self.context, self.memory)
-        return start + pointer
+        if size != self._known_size:  # memory moves only when it grows
+            self._start, self._known_size = _memory_data(self.context, self.memory), size
+        return self._start + pointer
 
     @property
     def memory_size(self) -> int:

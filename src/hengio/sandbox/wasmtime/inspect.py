@@ -38,17 +38,12 @@ class Ceilings:
 
 def inspect(binary: bytes, engine: Engine, ceilings: Ceilings) -> ModuleFacts:
     """The facts of a valid, acceptable binary; raises `Refused` with everything that is wrong with it."""
-    declared = declare(binary, ceilings)
-    facts = _facts(binary, declared, recognise(declared))
-    try:
-        Module.validate(engine, binary)
-    except WasmtimeError as error:
-        raise Refused(f"not a valid WebAssembly binary: {str(error).strip()}") from error
-    return facts
+    declared = declare(binary, engine, ceilings)
+    return _facts(binary, declared, recognise(declared))
 
 
-def declare(binary: bytes, ceilings: Ceilings) -> Binary:
-    """What the binary declares, once it is known to be safe to compile."""
+def declare(binary: bytes, engine: Engine, ceilings: Ceilings) -> Binary:
+    """What the binary declares, once it is known to be valid and safe to compile."""
     if len(binary) > ceilings.binary_bytes:
         raise Refused(f"the binary has {len(binary)} bytes, more than the limit of {ceilings.binary_bytes}")
     declared = parse(binary)
@@ -56,6 +51,10 @@ def declare(binary: bytes, ceilings: Ceilings) -> Binary:
         hint = "build a core module instead: a reactor or a WASI preview 1 command"
         raise Refused("this is a component; components come in a later release", hint=hint)
     _check_bombs(declared, ceilings)
+    try:
+        Module.validate(engine, binary)
+    except WasmtimeError as error:
+        raise Refused(f"not a valid WebAssembly binary: {str(error).strip()}") from error
     return declared
 
 
