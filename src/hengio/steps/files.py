@@ -47,7 +47,7 @@ class FileStep:
 
     async def run(self, request: StepRequest) -> StepResult:
         try:
-            config = _config(request.step.config, request.context)
+            config = await asyncio.to_thread(_config, request.step.config, request.context)
             if config.operation == "read":
                 return await self._read(config)
             return await self._write(config, request)
@@ -60,8 +60,7 @@ class FileStep:
             path = Path(folder) / "file"
             size = await self._fetch(key, path)
             output = await _in_thread(lambda stop: _reading(path, config, stop))
-        output |= {"path": key, "files": [_file(key, size, config, output["row_count"])]}
-        return StepResult(output=Raw(codec.encode(output)), detail={"bytes": size, "rows": output["row_count"]})
+        return _result(output, _file(key, size, config, output["row_count"]))
 
     async def _write(self, config: FileConfig, request: StepRequest) -> StepResult:
         key = file_key(request, config.path)
@@ -69,8 +68,7 @@ class FileStep:
             path = Path(folder) / "file"
             output = await _in_thread(lambda stop: _writing(path, config, stop))
             size = await self._files.put_stream(key, _chunks(path))
-        output |= {"path": key, "files": [_file(key, size, config, output["row_count"])]}
-        return StepResult(output=Raw(codec.encode(output)), detail={"bytes": size, "rows": output["row_count"]})
+        return _result(output, _file(key, size, config, output["row_count"]))
 
     async def _fetch(self, key: str, path: Path) -> int:
         size = 0
@@ -198,6 +196,11 @@ def _file(key: str, size: int, config: FileConfig, rows: int) -> dict[str, Any]:
     kind = "csv" if isinstance(_format(config), CsvFormat) else "xlsx"
     name = key.rpartition("/")[2]
     return {"path": key, "filename": name, "size": size, "mime_type": MIME_TYPES[kind], "row_count": rows}
+
+
+def _result(output: dict[str, Any], file: dict[str, Any]) -> StepResult:
+    whole = output | {"path": file["path"], "files": [file]}
+    return StepResult(output=Raw(codec.encode(whole)), detail={"bytes": file["size"], "rows": file["row_count"]})
 
 
 async def _in_thread(work: Callable[[Stop], T]) -> T:
