@@ -103,16 +103,16 @@ async def _check(system: System) -> None:
 
 DBOS_SCRIPT = """
 import json, sys, tempfile, time
-from dbos import DBOS, DBOSConfig, Queue
+from dbos import DBOS
 count, payload, folder = int(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
 DBOS(config={"name": "bench", "system_database_url": f"sqlite:///{folder}/dbos.db", "log_level": "ERROR",
              "run_admin_server": False})
-queue = Queue("bench", concurrency=50, polling_interval_sec=0.05)
 @DBOS.step()
 def step(value): return {**value, "seen": value.get("seen", 0) + 1}
 @DBOS.workflow()
 def job(value): return step(step(step(value)))
 DBOS.launch()
+queue = DBOS.register_queue("bench", worker_concurrency=50, polling_interval_sec=0.05)
 job(payload)
 used, began = time.process_time(), time.perf_counter()
 handles = [queue.enqueue(job, payload) for _ in range(count)]
