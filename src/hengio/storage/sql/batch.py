@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hengio.clock import SECOND
-from hengio.storage.protocol import Answer, Begin, Claim, Done, Entry, Park, Parked, Record, Stale
+from hengio.storage.protocol import Answer, Begin, Blocked, Claim, Done, Entry, Park, Parked, Record, Stale
 from hengio.storage.sql import rows
 
 E = TypeVar("E", Begin, Claim, Record, Park)
@@ -36,9 +36,9 @@ class Batch:
         """New executions: `rows.EXECUTION_COLUMNS`."""
         return [rows.execution_row(entry.execution) for entry in self._begins.values()]
 
-    def recorded_ids(self) -> list[str]:
-        """The executions that step runs and ends are written for, in the order in which rows are locked."""
-        return sorted({entry.execution_id for entry in self._records.values()})
+    def held_ids(self) -> list[str]:
+        """The executions that records and parks write to, in the order in which rows are locked."""
+        return sorted({entry.execution_id for entries in (self._records, self._parks) for entry in entries.values()})
 
     def held(self, found: Iterable[tuple[str, int]]) -> None:
         """Which (execution, claim) are current: only those are written."""
@@ -63,11 +63,11 @@ class Batch:
         """Executions to give back: id, claim, due_at."""
         return [(entry.execution_id, entry.claim, entry.due_at) for entry in self._parks.values()]
 
-    def parked(self, found: Iterable[tuple[str, int]]) -> None:
-        """What was given back: (execution, dispatch number)."""
-        numbers = dict(found)
+    def parked(self, found: Iterable[tuple[str, int, int]]) -> None:
+        """What was given back: (execution, claim, dispatch number)."""
+        numbers = {(execution_id, claim): number for execution_id, claim, number in found}
         for place, entry in self._parks.items():
-            number = numbers.get(entry.execution_id)
+            number = numbers.get((entry.execution_id, entry.claim))
             self._answers[place] = Stale() if number is None else Parked(number)
 
     def claims(self) -> Table:
@@ -79,13 +79,22 @@ class Batch:
 
     def claimed(self, found: Iterable[Mapping[str, Any]]) -> None:
         """What was claimed: rows of `rows.EXECUTION_COLUMNS` by name. Of two claims of one execution, one wins."""
-        by_id = {row["id"]: row for row in found}
+        by_work = {(row["id"], row["dispatch_number"]): row for row in found}
         for place, entry in self._claims.items():
-            row = by_id.pop(entry.execution_id, None)
-            if row is None:
-                self._answers[place] = Stale()
-            else:
+            row = by_work.pop((entry.execution_id, entry.dispatch_number), None)
+            if row is not None:
                 self._answers[place] = rows.claimed(rows.execution(row), parked_claim=row["parked_claim"])
+
+    def unclaimed_ids(self) -> list[str]:
+        """The executions that were not claimed though somebody asked."""
+        return [entry.execution_id for place, entry in self._claims.items() if place not in self._answers]
+
+    def pending(self, found: Iterable[tuple[str, int]]) -> None:
+        """Which (execution, dispatch number) of those are pending all the same: another of their job is running."""
+        current = set(found)
+        for place, entry in self._claims.items():
+            blocked = (entry.execution_id, entry.dispatch_number) in current
+            self._answers.setdefault(place, Blocked() if blocked else Stale())
 
 
 def _of_kind(entries: Sequence[Entry], kind: type[E]) -> dict[int, E]:

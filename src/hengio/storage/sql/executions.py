@@ -73,9 +73,13 @@ class SqlExecutions:
         return await self._database.read(lambda connection: connection.execute(query).scalar())
 
     async def recover(self, *, everything: bool, at: Micros) -> list[Work]:
+        # A row that is locked is being written by its worker at this moment: that one is alive.
+        taken = select(_executions.c.id).where(text("state IN ('running', 'cancelling')")).order_by(_executions.c.id)
+        if not everything:
+            taken = taken.where(text(f"lease_until < {self._database.now()}"))
         query = (
             update(_executions)
-            .where(text("state IN ('running', 'cancelling')"))
+            .where(_executions.c.id.in_(taken.with_for_update(skip_locked=not everything)))
             .values(
                 state="pending",
                 crashes=_executions.c.crashes + 1,
@@ -86,7 +90,5 @@ class SqlExecutions:
             )
             .returning(_executions.c.id, _executions.c.dispatch_number)
         )
-        if not everything:
-            query = query.where(text(f"lease_until < {self._database.now()}"))
         found = await self._database.write(lambda connection: connection.execute(query).all())
         return [Work(execution_id, number) for execution_id, number in found]

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
 from hengio.clock import Micros
@@ -29,7 +30,10 @@ class SqlJobs:
         self._database = database
 
     async def put(self, job: Job, *, at: Micros) -> StoredJob:
-        return await self._database.write(lambda connection: _put(connection, job, at))
+        try:
+            return await self._database.write(lambda connection: _put(connection, job, at))
+        except IntegrityError:  # somebody else put a job of that name meanwhile: ours is a version of that one
+            return await self._database.write(lambda connection: _put(connection, job, at))
 
     async def get(self, id_or_name: str) -> StoredJob:
         query = _latest().where(or_(_jobs.c.id == id_or_name, _jobs.c.name == id_or_name))
@@ -65,7 +69,9 @@ def _stored(row: Mapping[str, Any] | Any) -> StoredJob:
 
 def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
     definition = codec.encode(job).decode()
-    known = connection.execute(_latest().where(_jobs.c.name == job.name).with_for_update()).mappings().first()
+    # The job's row is locked before its latest version is read: whoever was before us has added theirs by then.
+    job_id = connection.execute(select(_jobs.c.id).where(_jobs.c.name == job.name).with_for_update()).scalar()
+    known = None if job_id is None else connection.execute(_latest().where(_jobs.c.id == job_id)).mappings().one()
     if known is not None and known["definition"] == definition:
         return _stored(known)
     if known is None:

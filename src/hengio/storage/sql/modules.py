@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
 from hengio.errors import Conflict, NotFound
@@ -26,7 +27,10 @@ class SqlModules:
         self._database = database
 
     async def add(self, module: Module) -> Module:
-        return await self._database.write(lambda connection: _add(connection, module))
+        try:
+            return await self._database.write(lambda connection: _add(connection, module))
+        except IntegrityError:  # somebody else registered that version meanwhile
+            return await self._database.write(lambda connection: _add(connection, module))
 
     async def find(self, reference: str) -> Module:
         known = await self.all()

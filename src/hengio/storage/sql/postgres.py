@@ -41,15 +41,24 @@ INSERT_STEP_RUNS = (
     f"INSERT INTO step_runs ({', '.join(rows.STEP_RUN_COLUMNS)}) SELECT * FROM {_unnest(_STEP_RUN_TYPES)} "
     "ON CONFLICT DO NOTHING"
 )
+# A job that allows no execution beside another gets at most one claim here, and none while one of its runs. The unique
+# index is behind this for claims of two processes; alone it would cost the whole batch its transaction.
 CLAIM = f"""
-WITH taken AS (
-    SELECT e.id, w.worker, w.lease, w.at
+WITH pending AS (
+    SELECT e.id, e.job_id, e.exclusive, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn,
+        w.worker, w.lease, w.at
     FROM executions e
     JOIN unnest($1::text[], $2::int[], $3::text[], $4::bigint[], $5::bigint[]) AS w(id, number, worker, lease, at)
       ON w.id = e.id AND w.number = e.dispatch_number
     WHERE e.state = 'pending'
-    ORDER BY e.id
-    FOR NO KEY UPDATE OF e
+    ORDER BY e.id FOR NO KEY UPDATE OF e
+), taken AS (
+    SELECT DISTINCT ON (turn) id, worker, lease, at FROM pending
+    WHERE NOT exclusive OR NOT EXISTS (
+        SELECT FROM executions o
+        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN ('running', 'cancelling')
+    )
+    ORDER BY turn, id
 )
 UPDATE executions x
 SET state = 'running', claim = x.claim + 1, worker = taken.worker, lease_until = {NOW} + taken.lease,
@@ -57,6 +66,8 @@ SET state = 'running', claim = x.claim + 1, worker = taken.worker, lease_until =
 FROM taken WHERE x.id = taken.id
 RETURNING {", ".join("x." + column for column in rows.EXECUTION_COLUMNS)}
 """
+PENDING = "SELECT id, dispatch_number FROM executions WHERE id = ANY($1::text[]) AND state = 'pending'"
+# Wherever several rows are locked it is in the order of their ids, or two transactions could wait for each other.
 HOLDS = """
 SELECT id, claim FROM executions
 WHERE id = ANY($1::text[]) AND state IN ('running', 'cancelling')
@@ -73,16 +84,26 @@ SET state = 'pending', due_at = p.due_at, parked_claim = x.claim, dispatch_numbe
     worker = NULL, lease_until = NULL
 FROM unnest($1::text[], $2::int[], $3::bigint[]) AS p(id, claim, due_at)
 WHERE x.id = p.id AND x.claim = p.claim AND x.state = 'running'
-RETURNING x.id, x.dispatch_number
+RETURNING x.id, x.claim, x.dispatch_number
 """
 EXTEND = f"""
-UPDATE executions x SET lease_until = {NOW} + $3
-FROM unnest($1::text[], $2::int[]) AS held(id, claim)
-WHERE x.id = held.id AND x.claim = held.claim AND x.state IN ('running', 'cancelling')
+WITH held AS (
+    SELECT e.id
+    FROM executions e JOIN unnest($1::text[], $2::int[]) AS h(id, claim) ON h.id = e.id AND h.claim = e.claim
+    WHERE e.state IN ('running', 'cancelling')
+    ORDER BY e.id FOR NO KEY UPDATE OF e
+)
+UPDATE executions x SET lease_until = {NOW} + $3 FROM held WHERE x.id = held.id
 """
 
-_AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
-_AWAY_TOO = (asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError)
+_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+)
 
 
 class PostgresDatabase:
@@ -101,7 +122,7 @@ class PostgresDatabase:
         dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         try:
             self._pool = await asyncpg.create_pool(dsn, min_size=1, max_size=self._connections)
-        except (*_AWAY, *_AWAY_TOO, asyncpg.PostgresError) as error:
+        except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
         await self.write(_migrate)
 
@@ -117,29 +138,35 @@ class PostgresDatabase:
         try:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
-        except (*_AWAY, *_AWAY_TOO) as error:
+        except _AWAY as error:
             raise self._unavailable(error) from error
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _AWAY_TOO):
+            if error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _AWAY):
                 raise self._unavailable(error) from error
             raise
 
     async def commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
         try:
             return await self._commit(entries)
-        except (*_AWAY, *_AWAY_TOO) as error:
+        except _AWAY as error:
             raise self._unavailable(error) from error
         except Exception as error:  # noqa: BLE001 - the entry at fault hears of it, the others are written
             if len(entries) > 1:
-                return [(await self.commit([entry]))[0] for entry in entries]
+                return [await self._alone(entry) for entry in entries]
             exclusive = getattr(error, "constraint_name", None) == "uq_executions_exclusive"
             return [Blocked() if exclusive else error]
+
+    async def _alone(self, entry: Entry) -> Answer | Exception:
+        try:
+            return (await self.commit([entry]))[0]
+        except Unavailable as error:
+            return error
 
     async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:
         ids, numbers = [claim[0] for claim in claims], [claim[1] for claim in claims]
         try:
             await self._pool.execute(EXTEND, ids, numbers, int(lease_seconds * 1_000_000))
-        except (*_AWAY, *_AWAY_TOO) as error:
+        except _AWAY as error:
             raise self._unavailable(error) from error
 
     async def _commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
@@ -147,7 +174,7 @@ class PostgresDatabase:
         async with self._pool.acquire() as connection, connection.transaction():
             if table := batch.executions():
                 await connection.execute(INSERT_EXECUTIONS, *_columns(table))
-            if ids := batch.recorded_ids():
+            if ids := batch.held_ids():
                 batch.held([(row["id"], row["claim"]) for row in await connection.fetch(HOLDS, ids)])
             if table := batch.step_runs():
                 await connection.execute(INSERT_STEP_RUNS, *_columns(table))
@@ -155,9 +182,12 @@ class PostgresDatabase:
                 await connection.execute(CLOSE, *_columns(table))
             if table := batch.parks():
                 found = await connection.fetch(PARK, *_columns(table))
-                batch.parked([(row["id"], row["dispatch_number"]) for row in found])
+                batch.parked([(row["id"], row["claim"], row["dispatch_number"]) for row in found])
             if table := batch.claims():
                 batch.claimed([dict(row) for row in await connection.fetch(CLAIM, *_columns(table))])
+            if ids := batch.unclaimed_ids():
+                found = await connection.fetch(PENDING, ids)
+                batch.pending([(row["id"], row["dispatch_number"]) for row in found])
         return batch.answers()
 
     def _unavailable(self, error: BaseException) -> Unavailable:

@@ -19,14 +19,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from hengio import codec
-from hengio.errors import Unavailable
-from hengio.storage.protocol import Answer, Blocked, Entry
+from hengio.errors import Corrupt, Unavailable
+from hengio.storage.protocol import Answer, Entry
 from hengio.storage.sql import rows, upgrade
 from hengio.storage.sql.batch import Batch
 
 T = TypeVar("T")
 
-EXCLUSIVE = "UNIQUE constraint failed: executions.job_id"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 
 
@@ -36,13 +36,31 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 INSERT_EXECUTIONS = _insert("executions", rows.EXECUTION_COLUMNS)
 INSERT_STEP_RUNS = _insert("step_runs", rows.STEP_RUN_COLUMNS) + " ON CONFLICT DO NOTHING"
+# A job that allows no execution beside another gets at most one claim here, and none while one of its runs. Of the rows
+# of one `turn`, SQLite takes `w` from that with the least id.
 CLAIM = f"""
+WITH pending AS (
+    SELECT e.id, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn, e.job_id, e.exclusive, w.value AS w
+    FROM json_each(?) AS w CROSS JOIN executions AS e ON e.id = w.value ->> 0 AND e.dispatch_number = w.value ->> 1
+    WHERE e.state = 'pending'
+), taken AS (
+    SELECT min(id) AS id, w FROM pending
+    WHERE NOT exclusive OR NOT EXISTS (
+        SELECT 1 FROM executions AS o
+        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN ('running', 'cancelling')
+    )
+    GROUP BY turn
+)
 UPDATE executions
-SET state = 'running', claim = claim + 1, worker = w.value ->> 2, lease_until = {NOW} + (w.value ->> 3),
-    started_at = COALESCE(started_at, w.value ->> 4)
-FROM json_each(?) AS w
-WHERE executions.id = w.value ->> 0 AND state = 'pending' AND dispatch_number = w.value ->> 1
+SET state = 'running', claim = claim + 1, worker = w ->> 2, lease_until = {NOW} + (w ->> 3),
+    started_at = COALESCE(started_at, w ->> 4)
+FROM taken
+WHERE executions.id = taken.id
 RETURNING {", ".join(f"executions.{column}" for column in rows.EXECUTION_COLUMNS)}
+"""
+PENDING = """
+SELECT id, dispatch_number FROM executions
+WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending'
 """
 HOLDS = """
 SELECT id, claim FROM executions
@@ -55,7 +73,7 @@ SET state = 'pending', due_at = p.value ->> 2, parked_claim = claim, dispatch_nu
     worker = NULL, lease_until = NULL
 FROM json_each(?) AS p
 WHERE executions.id = p.value ->> 0 AND claim = p.value ->> 1 AND state = 'running'
-RETURNING executions.id, dispatch_number
+RETURNING executions.id, claim, dispatch_number
 """
 EXTEND = f"""
 UPDATE executions SET lease_until = {NOW} + ?
@@ -157,13 +175,19 @@ class SqliteDatabase:
             raise
         except Exception as error:  # noqa: BLE001 - the entry at fault hears of it, the others are written
             if len(entries) > 1:
-                return [self._commit([entry])[0] for entry in entries]
-            return [Blocked() if EXCLUSIVE in str(error) else error]
+                return [self._alone(entry) for entry in entries]
+            return [error]
+
+    def _alone(self, entry: Entry) -> Answer | Exception:
+        try:
+            return self._commit([entry])[0]
+        except sqlite3.OperationalError as error:
+            return self._unavailable(error)
 
     def _write(self, batch: Batch) -> list[Answer | Exception]:
         if table := batch.executions():
             self._raw.executemany(INSERT_EXECUTIONS, table)
-        if ids := batch.recorded_ids():
+        if ids := batch.held_ids():
             batch.held(self._raw.execute(HOLDS, _json(ids)))
         if table := batch.step_runs():
             self._raw.executemany(INSERT_STEP_RUNS, table)
@@ -174,17 +198,26 @@ class SqliteDatabase:
         if table := batch.claims():
             found = self._raw.execute(CLAIM, _json(table)).fetchall()
             batch.claimed(dict(zip(rows.EXECUTION_COLUMNS, row, strict=True)) for row in found)
+        if ids := batch.unclaimed_ids():
+            batch.pending(self._raw.execute(PENDING, _json(ids)))
         return batch.answers()
 
     async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(thread, work)
-        except sqlite3.OperationalError as error:
-            raise self._unavailable(error) from error
-        except DBAPIError as error:
-            if isinstance(error.orig, sqlite3.OperationalError):
-                raise self._unavailable(error.orig) from error
+        except sqlite3.DatabaseError as error:
+            self._judge(error, cause=error)
             raise
+        except DBAPIError as error:
+            self._judge(error.orig, cause=error)
+            raise
+
+    def _judge(self, error: BaseException | None, *, cause: Exception) -> None:
+        """Raise what it means for the database as a whole; return if it is about one statement."""
+        if isinstance(error, sqlite3.OperationalError):
+            raise self._unavailable(error) from cause
+        if isinstance(error, sqlite3.DatabaseError) and error.sqlite_errorcode in _DAMAGED:
+            raise Corrupt(f"the database {self._path} is damaged: {error}", hint="restore it from a backup") from cause
 
     def _unavailable(self, error: sqlite3.OperationalError) -> Unavailable:
         hint = "free space on the disk that holds the data folder" if "full" in str(error) else ""
