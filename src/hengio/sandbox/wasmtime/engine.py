@@ -3,7 +3,8 @@
 Time is kept by the host's clock alone. The epoch only makes a guest ask: each store's deadline is one tick away, and
 when it passes, `_on_epoch` looks at the call's own deadline and cancel flag and grants one more tick. So one cancelled
 guest ends within a tick without touching its neighbours, a late ticker can not stretch a deadline by more than its own
-delay, and a call shorter than a tick pays nothing.
+delay, and a call shorter than a tick pays nothing. A single bulk instruction can not be interrupted; the memory limit
+bounds how long it takes.
 """
 
 from __future__ import annotations

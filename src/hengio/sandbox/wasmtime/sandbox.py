@@ -22,6 +22,8 @@ from hengio.sandbox.wasmtime.inspect import Ceilings, inspect
 from hengio.sandbox.wasmtime.perform import ended_before, perform
 from hengio.sandbox.wasmtime.witness import Witness
 
+_COMPILING = 2
+"""Modules compiled at a time: a slow one does not hold up the next."""
 _SPARE_SLOTS = 4
 """Instances the engine can hold beyond one for each thread."""
 
@@ -47,7 +49,7 @@ class WasmtimeSandbox:
         self._compiler = Compiler(self._engine, clock=clock, ceilings=settings.ceilings)
         self._witness = Witness(clock=clock, ceilings=settings.ceilings)
         self._threads = Threads(settings.threads, stack_bytes=THREAD_STACK_BYTES)
-        self._compiling = ThreadPoolExecutor(1, thread_name_prefix="hengio-compile")
+        self._compiling = ThreadPoolExecutor(_COMPILING, thread_name_prefix="hengio-compile")
         self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
 
     def inspect(self, binary: bytes) -> ModuleFacts:
