@@ -130,6 +130,14 @@ async def test_a_reply_waits_until_it_fits_and_is_taken_once(run: Run) -> None:
     assert answer(outcome) == [1, 7]
 
 
+async def test_the_next_host_call_discards_a_reply(run: Run) -> None:
+    body = """(drop (call $get (i32.const 8) (i32.const 1)))
+      (call $log (i32.const 1) (i32.const 8) (i32.const 1))
+      (if (i32.ne (call $take (i32.const 100) (i32.const 50)) (i32.const -1)) (then unreachable))"""
+    guest = reactor(text(8, "k") + entry(body + ECHO), imports=GET + TAKE + LOG)
+    assert (await run(guest, context=Variables({"k": 7}))).kind is OutcomeKind.SUCCEEDED
+
+
 OUTSIDE = ["65530", "65537", "-1", "-8"]
 BAD_CALLS = [
     "(call $log (i32.const 1) (i32.const {at}) (i32.const 7))",

@@ -24,6 +24,7 @@ _TEXT_LIMIT = 64 << 10
 def log(guest: Guest, level: int, pointer: int, length: int) -> None:
     """`hengio_v1.log`. A line that no limit admits is counted but not copied."""
     guest.host_calls += 1
+    guest.reply = None
     logs = guest.logs
     if guest.host_calls <= guest.call.limits.host_calls and logs.fits(length):
         logs.add(LEVELS[level] if level < len(LEVELS) else "info", guest.read(pointer, length))
