@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     @property
     def objects(self) -> str:
         """The object store's URL."""
-        return self.objects_url or f"file://{self.data_dir.resolve() / 'objects'}"
+        return self.objects_url or (self.data_dir.resolve() / "objects").as_uri()
 
 
 def load(**given: Any) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -24,6 +25,7 @@ from hengio.wiring.embedded import System, embedded
 JOB = "wildlife-strikes"
 DATA_KEY = "wildlife-strikes/birdstrikes.csv"
 DATABASE = "strikes.db"
+REPORT_STEP = "report"
 MODULES = ("clean-strikes", "score-strikes")
 VERSION = "1.0.0"
 
@@ -38,15 +40,17 @@ def run_demo(data_dir: Path, *, as_json: bool, console: Console | None = None) -
 
 async def _demo(chosen: settings.Settings, console: Console, *, as_json: bool) -> int:
     examples = examples_folder()
-    async with embedded(chosen) as system:
+    async with embedded(chosen, log_modules=False) as system:
+        state = "SQLite" if chosen.database_url is None else "PostgreSQL"
+        objects = "a local folder" if chosen.objects_url is None else chosen.objects
         console.print(
-            f"Hengio runs embedded in [bold]{escape(str(chosen.data_dir))}[/]: SQLite, a local folder, one process"
+            f"Hengio runs embedded in [bold]{escape(str(chosen.data_dir))}[/]: {state}, {objects}, one process"
         )
         await _finish_earlier(system, console)
         finished, follower = await _run(system, examples, console)
         answer: dict[str, Any] = await summary(system, finished)
         answer["recovered_executions"] = system.recovered
-        answer["results"] = _results(chosen, finished)
+        answer["results"] = await _results(system, finished)
     if as_json:
         print_json(answer)
     else:
@@ -85,11 +89,18 @@ def _binary(examples: Path, name: str) -> Path:
     return inside if inside.is_file() else examples / "modules" / f"{name}.wasm"
 
 
-def _results(chosen: settings.Settings, finished: Finished) -> dict[str, str]:
-    folder = chosen.data_dir / "objects" / "files" / "jobs" / finished.job.id / "executions" / finished.execution.id
-    report = next(iter(sorted(folder.rglob("*.xlsx"))), None)
-    results = {"database": str(chosen.data_dir / "databases" / DATABASE), "state": str(chosen.data_dir / "hengio.db")}
-    return results if report is None else {"report": str(report), **results}
+async def _results(system: System, finished: Finished) -> dict[str, str]:
+    """Where the report, the database that the job wrote and Hengio's own state are."""
+    chosen = system.settings
+    written = [await system.jobs.output(run) for run in finished.runs if run.step_id == REPORT_STEP and run.output]
+    folder = urlsplit(chosen.objects)
+    results = {"database": str(chosen.data_dir.resolve() / "databases" / DATABASE)}
+    for output in written:
+        root = unquote(folder.path) if folder.scheme == "file" else chosen.objects
+        results = {"report": f"{root}/files/{output['path']}", **results}
+    if chosen.database_url is None:
+        results["state"] = str(chosen.data_dir.resolve() / "hengio.db")
+    return results
 
 
 def _show_results(console: Console, results: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ def run_file(
 async def _run(
     document: Json, given: Json, chosen: settings.Settings, *, modules: list[str], files: list[str], as_json: bool
 ) -> int:
-    async with embedded(chosen) as system:
+    async with embedded(chosen, log_modules=False) as system:
         await put_files(system, dict(pair(text, option="--put") for text in files))
         await register(system, dict(pair(text, option="--module") for text in modules))
         stored, report = await system.jobs.apply(document)

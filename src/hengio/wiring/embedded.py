@@ -70,7 +70,9 @@ def open_areas(settings: Settings) -> Areas:
 
 
 @asynccontextmanager
-async def embedded(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[System]:
+async def embedded(
+    settings: Settings, *, clock: Clock | None = None, log_modules: bool = True
+) -> AsyncIterator[System]:
     """Everything in this process: what a killed process left is taken up, and leaving stops within the deadline.
 
     Raises `Conflict` when another process uses the data folder, `Unavailable` when the database or disk cannot be used.
@@ -102,7 +104,7 @@ async def embedded(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
             name=f"{socket.gethostname()}-{os.getpid()}",
             storage=storage,
             journal=journal,
-            attempts=Attempts(types, areas.outputs, events, clock),
+            attempts=Attempts(types, areas.outputs, events, clock, log_modules),
             events=events,
             clock=clock,
             definitions=Definitions(storage.jobs),

@@ -24,6 +24,9 @@ from hengio.model.outcome import Failure, LogLine
 from hengio.steps.protocol import StepRequest, StepResult, StepType
 
 log = get_logger("worker")
+module_log = get_logger("module")
+
+LOG_METHODS = {"warn": "warning", "debug": "debug", "info": "info", "error": "error"}
 
 INLINE_BYTES = 64 << 10
 UNLIMITED = float("inf")
@@ -39,12 +42,16 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Runs attempts. Outputs over 64 KiB go to the object store under their digest; the row holds the digest."""
+    """Runs attempts. Outputs over 64 KiB go to the object store under their digest; the row holds the digest.
+
+    `log_modules` also writes what modules log to the structured log; a terminal that shows it itself turns it off.
+    """
 
     types: Mapping[str, StepType]
     outputs: Blobs
     events: Events
     clock: Clock
+    log_modules: bool = True
 
     async def run(self, ready: Ready, *, execution: Execution, job: Job, left_seconds: float) -> Ran:
         """Run the step and describe how it ended; the caller numbers and journals the row."""
@@ -87,6 +94,8 @@ class Attempts:
         limit = min(left_seconds, UNLIMITED if step.timeout_seconds is None else step.timeout_seconds)
 
         def on_log(line: LogLine) -> None:
+            if self.log_modules:
+                _log_line(line, execution, step.id)
             if self.events.watched:
                 data: dict[str, Any] = {"level": line.level, "message": line.message}
                 if line.fields:
@@ -201,3 +210,10 @@ class Attempts:
     def _tell(self, kind: EventType, execution_id: str, step_id: str | None, data: dict[str, Any]) -> None:
         event = Event(type=kind, execution_id=execution_id, at=self.clock.now(), step_id=step_id, data=data)
         self.events.publish(event)
+
+
+def _log_line(line: LogLine, execution: Execution, step_id: str) -> None:
+    """A module's line in the structured log, at the module's level (R5.1)."""
+    write = getattr(module_log, LOG_METHODS.get(line.level, "info"))
+    about = {} if line.fields is None else {"fields": line.fields}
+    write(line.message, execution_id=execution.id, job_id=execution.job_id, step_id=step_id, **about)

@@ -185,11 +185,20 @@ class Runner:
         return Ended(state, failure)
 
     def _tell_end(self, execution: Execution, ended: Ended) -> None:
+        took = (self.clock.now() - execution.created_at) * 1000 / SECOND
+        why = {} if ended.failure is None else {"code": ended.failure.code, "message": ended.failure.message}
+        log.info(
+            "execution_finished",
+            execution_id=execution.id,
+            job_id=execution.job_id,
+            state=ended.state.value,
+            duration_ms=took,
+            **({"failure": why} if why else {}),
+        )
         if self.events.watched:
-            took = (self.clock.now() - execution.created_at) * 1000 / SECOND
             data: dict[str, Any] = {"state": ended.state.value, "duration_ms": took}
-            if ended.failure is not None:
-                data["failure"] = {"code": ended.failure.code, "message": ended.failure.message}
+            if why:
+                data["failure"] = why
             self._tell(execution, "execution.finished", data)
 
     def _tell(self, execution: Execution, kind: Any, data: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -131,7 +131,7 @@ class SqliteDatabase:
 
     def _engine(self) -> Engine:
         return create_engine(
-            f"sqlite:///{self._path}",
+            URL.create("sqlite", database=str(self._path)),
             poolclass=StaticPool,
             isolation_level="AUTOCOMMIT",
             connect_args={"check_same_thread": False, "cached_statements": 256, "timeout": 30.0},

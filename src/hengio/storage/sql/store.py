@@ -14,6 +14,8 @@ from hengio.storage.sql.executions import SqlExecutions
 from hengio.storage.sql.jobs import SqlJobs
 from hengio.storage.sql.modules import SqlModules
 
+SQLITE = "sqlite:///"
+
 
 class SqlStorage:
     """`Storage` on one database."""
@@ -36,15 +38,15 @@ class SqlStorage:
 
 def open_storage(url: str) -> SqlStorage:
     """Storage at `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`; not yet connected."""
+    if url.startswith(SQLITE) and url != SQLITE:
+        from hengio.storage.sql.sqlite import SqliteDatabase
+
+        return SqlStorage(SqliteDatabase(Path(url.removeprefix(SQLITE))))
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise Refused("the database URL cannot be read", hint="sqlite:///file.db or postgresql://…") from error
     match parsed.get_backend_name():
-        case "sqlite" if parsed.database:
-            from hengio.storage.sql.sqlite import SqliteDatabase
-
-            return SqlStorage(SqliteDatabase(Path(parsed.database)))
         case "postgresql":
             from hengio.storage.sql.postgres import PostgresDatabase
 
