@@ -1,0 +1,95 @@
+"""The migrations make exactly the tables that the code writes to, on each database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from hengio.errors import Conflict
+from hengio.storage.sql import tables, upgrade
+from tests.support.storages import opened
+
+T = TypeVar("T")
+
+
+async def inside(url: str, work: Callable[[Connection], T]) -> T:
+    """Run `work` on a connection of its own, in one transaction."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url)
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        finally:
+            engine.dispose()
+    remote = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with remote.begin() as held:
+            return await held.run_sync(work)
+    finally:
+        await remote.dispose()
+
+
+def difference(connection: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), tables.metadata))
+
+
+async def test_the_migrated_database_has_the_tables_of_the_code_and_nothing_else(database_url: str) -> None:
+    async with opened(database_url):
+        pass
+    assert await inside(database_url, difference) == []
+    names = await inside(database_url, lambda connection: set(inspect(connection).get_table_names()))
+    assert names == {*tables.metadata.tables, "alembic_version"}
+
+
+async def test_the_condition_of_every_partial_index_is_in_the_database(database_url: str) -> None:
+    def conditional(connection: Connection) -> set[str]:
+        found = inspect(connection)
+        options = f"{connection.dialect.name}_where"
+        return {
+            str(index["name"])
+            for table in found.get_table_names()
+            for index in found.get_indexes(table)
+            if index.get("dialect_options", {}).get(options) is not None
+        }
+
+    async with opened(database_url):
+        pass
+    wanted = {"ix_executions_due", "ix_executions_lease", "uq_executions_exclusive"}
+    assert await inside(database_url, conditional) == wanted
+
+
+async def test_opening_again_changes_nothing(database_url: str) -> None:
+    async with opened(database_url):
+        pass
+    async with opened(database_url):
+        pass
+    assert await inside(database_url, upgrade.current) == upgrade.HEAD
+
+
+async def test_a_database_of_a_later_release_is_refused_and_left_as_it_is(database_url: str) -> None:
+    async with opened(database_url):
+        pass
+    await inside(
+        database_url, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9'"))
+    )
+    with pytest.raises(Conflict, match="made by a later version of Hengio"):
+        async with opened(database_url):
+            pass
+    assert await inside(database_url, upgrade.current) == "9"
+
+
+def test_the_revision_the_code_expects_is_the_last_one_there_is() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(upgrade.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [upgrade.HEAD]
