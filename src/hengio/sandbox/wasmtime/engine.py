@@ -158,6 +158,7 @@ class Ticker:
 
     def _run(self) -> None:
         idle = 0
+        self._parked = False
         while not self._closed:
             idle = 0 if self._guests else idle + 1
             if idle > _IDLE_TICKS:

@@ -6,7 +6,7 @@ Nothing is pooled between calls but address space, which the engine hands back z
 from __future__ import annotations
 
 import threading
-import time
+from time import monotonic
 
 from hengio.sandbox.wasmtime import traps, wasi
 from hengio.sandbox.wasmtime.capi import DROP, KEEP, Scratch
@@ -48,13 +48,14 @@ class Instance:
     __slots__ = ("_compiled", "_context", "_guest", "_scratch", "_store", "_words")
 
     def __init__(self, engine: GuestEngine, compiled: Compiled, guest: Guest) -> None:
-        scratch = _thread_scratch()
+        scratch = getattr(_thread, "scratch", None) or _new_scratch()
         limits = guest.call.limits
         self._compiled, self._guest = compiled, guest
         self._scratch, self._words = scratch, scratch.words
         self._store = store = _store_new(engine.address, None, None)
         self._context = guest.context = context = _store_context(store)
-        _set_fuel(context, min(max(limits.fuel, 0), _MOST_FUEL))
+        fuel = limits.fuel
+        _set_fuel(context, fuel if 0 <= fuel <= _MOST_FUEL else _clamped(fuel))
         _set_epoch_deadline(context, 1)
         _on_epoch_deadline(store, ON_EPOCH, None, None)
         memory = limits.memory_bytes if engine.store_limits_memory else _UNLIMITED
@@ -63,7 +64,7 @@ class Instance:
             wasi.give_context(context, guest.call, command=compiled.kind == "command")
         guest.memory = scratch.memory
         if not guest.started:
-            guest.started = now = time.monotonic()
+            guest.started = now = monotonic()
             guest.deadline = now + limits.timeout_seconds
         running.guest = guest
 
@@ -103,13 +104,14 @@ class Instance:
         return self._words[_OUT], memory
 
 
-def _thread_scratch() -> Scratch:
-    """This thread's scratch; raises `RuntimeError` on the main thread."""
-    try:
-        return _thread.scratch
-    except AttributeError:
-        if threading.current_thread() is threading.main_thread():
-            message = "guests do not run on the main thread: a signal handler could raise inside a callback"
-            raise RuntimeError(message) from None
-        _thread.scratch = Scratch()
-        return _thread.scratch
+def _clamped(fuel: int) -> int:
+    """Within what the engine counts: a negative limit is none at all."""
+    return max(0, min(fuel, _MOST_FUEL))
+
+
+def _new_scratch() -> Scratch:
+    """The scratch of a thread that had none; raises `RuntimeError` on the main thread."""
+    if threading.current_thread() is threading.main_thread():
+        raise RuntimeError("guests do not run on the main thread: a signal handler could raise inside a callback")
+    _thread.scratch = Scratch()
+    return _thread.scratch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
@@ -31,7 +31,7 @@ def perform(engine: GuestEngine, compiled: Compiled, guest: Guest, *, witness: W
         fuel_used=guest.call.limits.fuel - made.fuel_left,
         fuel_exact=stop is None or stop.at_call,
         peak_memory_bytes=made.peak_bytes,
-        duration_ms=(time.monotonic() - guest.started) * 1_000,
+        duration_ms=(monotonic() - guest.started) * 1_000,
         compiler=engine.compiler,
         host_calls=guest.host_calls,
         logs=() if logs is None else tuple(logs.lines),
