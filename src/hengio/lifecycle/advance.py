@@ -121,6 +121,7 @@ class Walk:
         branch = self._branches.get(run.branch)
         if self.over() or branch is None or not branch.awaits(run.step_id, run.visit, run.attempt):
             return
+        branch.stand = Stand.READY  # nothing of it runs now, whatever follows
         branch.write(run.step_id, StepEntry(raw=output, fields=partial(_fields, run)))
         step = self.job.step(run.step_id)
         match run.status:
