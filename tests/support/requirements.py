@@ -6,18 +6,16 @@ shown: at least one of its tests passed and none failed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
+from tests.support import tree
 from tests.support.criteria import ROOT, Group, groups
 from tests.support.trace import Record, Result, read
 
 _WATCHED = ("src", "tests", "examples", "docs/requirements.toml", "pyproject.toml", "requirements")
-_MADE = {"__pycache__", "target", "node_modules"}
 _SIGNS: dict[Result, str] = {"passed": "✓", "failed": "✗", "skipped": "-"}
 
 
@@ -44,17 +42,8 @@ def is_shown(tests: dict[str, Counter[Result]]) -> bool:
 
 def _changed_at() -> float:
     """When a file that matters to the tests last changed."""
-    return max(file.stat().st_mtime for name in _WATCHED for file in _files(name))
-
-
-def _files(name: str) -> Iterator[Path]:
-    path = ROOT / name
-    if path.is_file():
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders[:] = [each for each in folders if each not in _MADE]
-        yield from (Path(folder) / each for each in names)
+    watched = (path for path in tree.files() if path.parts[0] in _WATCHED or str(path) in _WATCHED)
+    return max((ROOT / path).stat().st_mtime for path in watched)
 
 
 def _by_criterion(record: Record) -> dict[str, dict[str, Counter[Result]]]:
