@@ -87,7 +87,7 @@ class Follower:
             table.add_column(heading, no_wrap=True)
         for heading in ("time", "fuel", "output"):
             table.add_column(heading, no_wrap=True, justify="right")
-        table.add_column("", overflow="ellipsis", no_wrap=True)
+        table.add_column("", overflow="fold")
         for step_id, state in self._states.items():
             table.add_row(*_row(step_id, state))
         return table

@@ -16,6 +16,7 @@ from hengio.definition import templates
 from hengio.dispatch.events import Events
 from hengio.errors import Conflict, HengioError, Unavailable
 from hengio.lifecycle.advance import Ready
+from hengio.lifecycle.journal import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 from hengio.log import get_logger
 from hengio.model.event import Event, EventType
 from hengio.model.execution import Execution, StepRun, StepStatus
@@ -134,24 +135,27 @@ class Attempts:
     async def _ran(self, ready: Ready, execution: Execution, *, started: int, result: StepResult) -> Ran:
         digest = None
         if result.output is not None and len(bytes(result.output)) > INLINE_BYTES:
-            try:
-                digest = await self._keep(bytes(result.output))
-            except HengioError as error:
-                failure = Failure("output_not_stored", f"the step's output could not be stored: {error.message}")
-                result = StepResult(
-                    kind="failed", failure=failure, retryable=isinstance(error, Unavailable), detail=result.detail
-                )
+            digest = await self._keep(bytes(result.output))
         status = StepStatus.SUCCESS if result.failure is None else StepStatus.FAILED
         run = self._row(ready, execution, started=started, status=status, result=result, digest=digest)
         return Ran(run, result.output if status is StepStatus.SUCCESS else None)
 
     async def _keep(self, output: bytes) -> str:
+        """Store an output under its digest. A store that is full or away is waited for: the step has done its work, and
+        to fail it now would repeat what it did."""
         digest = hashlib.sha256(output).hexdigest()
-        try:
-            await self.outputs.put_new(digest, output)
-        except Conflict:
-            log.debug("output_known", digest=digest)
-        return digest
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self.outputs.put_new(digest, output)
+            except Conflict:
+                return digest
+            except Unavailable as error:
+                log.warning("output_waits", error=str(error), bytes=len(output), pause_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                return digest
 
     def _row(
         self,
