@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hengio import log
 from hengio.model.execution import ExecutionState
 from hengio.settings import Settings
 from hengio.wiring.embedded import embedded
@@ -29,6 +30,7 @@ READ = {
 async def test_a_large_output_waits_for_a_store_that_is_away_and_its_step_is_not_run_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    log.configure(level="warning", style="json")
     async with embedded(Settings(data_dir=tmp_path)) as system:
         await system.areas.files.put("people.csv", ROWS.encode())
         stored, _ = await system.jobs.apply(READ)

@@ -14,7 +14,7 @@ from hengio.clock import SECOND, Clock
 from hengio.codec import Raw
 from hengio.definition import templates
 from hengio.dispatch.events import Events
-from hengio.errors import Conflict, HengioError, Unavailable
+from hengio.errors import Conflict, HengioError, NotFound, Unavailable
 from hengio.lifecycle.advance import Ready
 from hengio.lifecycle.journal import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 from hengio.log import get_logger
@@ -147,15 +147,20 @@ class Attempts:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                await self.outputs.put_new(digest, output)
-            except Conflict:
-                return digest
-            except Unavailable as error:
+                await self._put_once(digest, output)
+            except (Unavailable, NotFound, Conflict) as error:
                 log.warning("output_waits", error=str(error), bytes=len(output), pause_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
                 return digest
+
+    async def _put_once(self, digest: str, output: bytes) -> None:
+        """Store it if it is not there yet. Raises if the store refuses it and does not have it either."""
+        try:
+            await self.outputs.put_new(digest, output)
+        except Conflict:
+            await self.outputs.info(digest)
 
     def _row(
         self,
