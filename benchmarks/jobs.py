@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import uvloop
 import wasmtime
 
 from benchmarks.rows import Row, at_least, at_most
@@ -21,6 +20,7 @@ from hengio import log
 from hengio.model.execution import ExecutionState
 from hengio.settings import Settings, WorkerSettings
 from hengio.storage.protocol import StoredJob
+from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 
 JOBS = 5_000
@@ -138,8 +138,7 @@ def peer() -> tuple[float, float] | None:
 
 def run() -> list[Row]:
     """Ours, then the peer, then the ratio."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        rows = runner.run(measure())
+    rows = process.run(measure())
     other = peer()
     if other is None:
         return rows

@@ -13,13 +13,14 @@ from rich.markup import escape
 from hengio import log, settings
 from hengio.cli.examples import examples_folder
 from hengio.cli.follow import Follower
-from hengio.cli.inputs import read_bytes, run_async
+from hengio.cli.inputs import read_bytes
 from hengio.cli.job import put_files, register
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.definition.parse import read
 from hengio.model.execution import ExecutionState
 from hengio.service.jobs import Finished
+from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 
 JOB = "wildlife-strikes"
@@ -35,7 +36,7 @@ def run_demo(data_dir: Path, *, as_json: bool, console: Console | None = None) -
     console = console or Console(highlight=False, quiet=as_json)
     log.configure(level="warning", style="json" if as_json else "text")
     chosen = settings.load(data_dir=data_dir, connections={"strikes": SecretStr(f"sqlite:///{DATABASE}")})
-    return run_async(_demo(chosen, console, as_json=as_json))
+    return process.run(_demo(chosen, console, as_json=as_json))
 
 
 async def _demo(chosen: settings.Settings, console: Console, *, as_json: bool) -> int:

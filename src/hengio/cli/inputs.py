@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
 
 from hengio import codec
 from hengio.codec import Json
 from hengio.errors import NotFound, Refused
 
-T = TypeVar("T")
 STDIN = Path("-")
 
 
@@ -44,15 +41,3 @@ def pair(text: str, *, option: str) -> tuple[str, Path]:
     if not found or not name or not file:
         raise Refused(f"{option} {text!r} is not of the form NAME=FILE")
     return name, Path(file)
-
-
-def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on an event loop of the fastest kind there is."""
-    import asyncio
-
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)

@@ -9,11 +9,12 @@ from rich.console import Console
 
 from hengio import log, settings
 from hengio.cli.follow import Follower
-from hengio.cli.inputs import pair, read_bytes, read_json, run_async
+from hengio.cli.inputs import pair, read_bytes, read_json
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
+from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 
 FIRST_VERSION = "0.0.1"
@@ -27,7 +28,7 @@ def run_file(
     given = None if input_file is None else read_json(input_file, what="input")
     chosen = settings.load(data_dir=data_dir)
     log.configure(level="warning", style="json" if as_json else "text")
-    return run_async(_run(document, given, chosen, modules=modules, files=files, as_json=as_json))
+    return process.run(_run(document, given, chosen, modules=modules, files=files, as_json=as_json))
 
 
 async def _run(

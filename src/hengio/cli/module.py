@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hengio import codec, settings
-from hengio.cli.inputs import read_bytes, read_json, run_async
+from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.present import print_json
 from hengio.codec import Json
 from hengio.definition.context import Context
@@ -20,6 +20,7 @@ from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call
 from hengio.steps.wasm import GuestView
+from hengio.wiring import process
 from hengio.wiring.sandbox import default_limits, open_sandbox
 
 LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
@@ -29,7 +30,7 @@ FAILED_EXIT = 10
 def inspect_file(file: Path, *, as_json: bool) -> int:
     """What the binary is. A binary that Hengio cannot run is refused with the list of what is missing."""
     binary = read_bytes(file, what="module")
-    facts = run_async(_inspect(binary))
+    facts = process.run(_inspect(binary))
     if as_json:
         print_json(facts)
     else:
@@ -66,7 +67,7 @@ def test_file(
         timeout_seconds=timeout_seconds or limits.timeout_seconds,
         memory_bytes=memory_mb << 20 if memory_mb else limits.memory_bytes,
     )
-    outcome = run_async(_test(chosen, binary, file.stem, function, given, limits))
+    outcome = process.run(_test(chosen, binary, file.stem, function, given, limits))
     if as_json:
         print_json(outcome_json(outcome))
     else:

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from hengio import log, settings
 from hengio.api.app import create_app
-from hengio.cli.inputs import run_async
 from hengio.errors import Unavailable
+from hengio.wiring import process
 from hengio.wiring.embedded import embedded
 
 
@@ -28,7 +28,7 @@ def run_server(*, host: str | None, port: int | None, data_dir: Path | None) -> 
     """Serve until SIGTERM or SIGINT; what is in flight is finished or handed back within the deadline (H11)."""
     chosen = settings.load(data_dir=data_dir)
     log.configure(level=chosen.log.level, style=chosen.log.format)
-    return run_async(_serve(chosen, host or chosen.server.host, chosen.server.port if port is None else port))
+    return process.run(_serve(chosen, host or chosen.server.host, chosen.server.port if port is None else port))
 
 
 async def _serve(chosen: settings.Settings, host: str, port: int) -> int:

@@ -73,7 +73,7 @@ class WasmStep:
             limits=limits,
             context=view,
             output_mode=config.output_mode,
-            env={**_env(request), **config.env},
+            env={**_env(request), **config.env} if module.facts.kind == "command" else {},
             on_log=request.on_log,
         )
         try:

@@ -120,12 +120,14 @@ class Attempts:
         if kind is None:
             message = f"step type '{request.step.type}' is not available"
             return StepResult(kind="failed", failure=Failure("refused", message))
-        limit = asyncio.timeout(request.timeout_seconds)
+        limit = None if request.timeout_seconds is None else asyncio.timeout(request.timeout_seconds)
         try:
+            if limit is None:
+                return await kind.run(request)
             async with limit:
                 return await kind.run(request)
         except Exception as error:
-            if limit.expired():
+            if limit is not None and limit.expired():
                 message = f"the step did not end within {request.timeout_seconds:g} s"
                 return StepResult(kind="timed_out", failure=Failure("timed_out", message), retryable=True)
             log.exception("step_broke", execution_id=request.execution.id, step_id=request.step.id)
