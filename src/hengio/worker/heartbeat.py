@@ -24,3 +24,5 @@ async def hold_leases(store: ExecutionStore, live: Mapping[str, int], *, lease_s
             await store.extend(claims, lease_seconds=lease_seconds)
         except Unavailable as error:
             log.warning("leases_not_extended", error=str(error), claims=len(claims))
+        except Exception:
+            log.exception("leases_not_extended", claims=len(claims))

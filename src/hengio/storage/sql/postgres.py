@@ -99,6 +99,7 @@ UPDATE executions x SET lease_until = {NOW} + $3 FROM held WHERE x.id = held.id
 _AWAY = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a statement meets on a connection that the server is just closing
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
