@@ -153,6 +153,15 @@ def test_branches_of_an_inner_fan_out_end_at_the_targets_of_the_outer_one() -> N
     assert walking.begin() == ["d"]
 
 
+def test_a_target_of_the_outer_fan_out_ends_a_branch_of_the_inner_one() -> None:
+    job = a_job("a", "b", "b1", "b2", "b3", "c", "d")
+    walking = Walking(job).routes("a", "b", "c").routes("b", "b1", "b2").routes("b1", "c")
+    assert walking.begin() == ["c", "b2"]
+    assert [begun for begun in walking.begun if begun[0] == "c"] == [("c", 1, 1)]
+    walking.ok("b2")
+    assert walking.begin() == ["c", "b3"]
+
+
 @pytest.mark.requirement("R12.3")
 def test_no_more_branches_run_at_once_than_the_job_allows() -> None:
     walking = Walking(a_job(*ABCDE, max_parallel=2)).routes("a", "b", "c", "d")
