@@ -21,7 +21,7 @@ from hengio.model.module import Limits
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
-from hengio.steps.wasm import GuestView
+from hengio.steps.guest import GuestView
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODULES = Path(os.environ.get("HENGIO_TEST_MODULES", EXAMPLES / "modules"))
@@ -61,7 +61,7 @@ async def run(
         function="run",
         input=codec.encode(base),
         limits=Limits(),
-        context=GuestView(Context(base={}, admin={}, variables=variables or {}), secrets=(), base={}),
+        context=GuestView(Context(base={}, admin={}, variables=variables or {}), secrets=(), own={}),
     )
 
     async def fetch() -> bytes:

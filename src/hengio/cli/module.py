@@ -19,7 +19,7 @@ from hengio.definition.context import Context
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call
-from hengio.steps.wasm import GuestView
+from hengio.steps.guest import GuestView
 from hengio.wiring import process
 from hengio.wiring.sandbox import default_limits, open_sandbox
 
@@ -103,7 +103,7 @@ def _view(given: Json) -> GuestView:
     known = given if isinstance(given, dict) else {"input": given}
     variables = known.get("variables")
     context = Context(base=known, admin={}, variables=dict(variables) if isinstance(variables, dict) else {})
-    return GuestView(context, secrets=(), base={key: value for key, value in known.items() if key != "variables"})
+    return GuestView(context, secrets=(), own={key: value for key, value in known.items() if key != "variables"})
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:

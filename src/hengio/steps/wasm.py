@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import UNSET
 
-from hengio import codec
-from hengio.clock import to_iso
-from hengio.codec import Raw
-from hengio.definition import lookup, templates
+from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
-from hengio.definition.context import Context, StepEntry, merged
+from hengio.definition.context import Context
 from hengio.errors import HengioError, NotFound, Refused
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.model.step import Step
 from hengio.sandbox.protocol import Call, Sandbox
+from hengio.steps import guest
 from hengio.steps.protocol import StepRequest, StepResult
 
-ABI_VERSION = 1
 ENCODED = ("input", "params")
 MOST_PLANS = 10_000
-READ_ONLY = "is defined by an administrator and is read-only to modules"
 RETRIED = frozenset({OutcomeKind.TIMED_OUT})
 TRAPS = frozenset({OutcomeKind.TRAPPED, OutcomeKind.STACK_OVERFLOW})
 
@@ -64,16 +59,16 @@ class WasmStep:
             limits = self._limits(config, request.timeout_seconds)
         except HengioError as error:
             return refused(error)
-        view = GuestView(request.context, secrets=config.secrets, base=_base(request, config))
+        view = guest.GuestView(request.context, secrets=config.secrets, own=guest.own(request, config))
         call = Call(
             digest=module.digest,
             module_name=module.name,
             function=config.function_name,
-            input=_input(request, config),
+            input=guest.document(request, config),
             limits=limits,
             context=view,
             output_mode=config.output_mode,
-            env={**_env(request), **config.env} if module.facts.kind == "command" else {},
+            env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
             on_log=request.on_log,
         )
         try:
@@ -144,102 +139,12 @@ def _typed(config: dict[str, Any]) -> WasmConfig:
         raise Refused(f"the step's configuration does not fit: {error}") from error
 
 
-class GuestView:
-    """What `get_context` and `set_context` of one call reach: the branch's context under the guest's own writes."""
-
-    __slots__ = ("_base", "_context", "_secrets", "_writes")
-
-    def __init__(self, context: Context, *, secrets: tuple[str, ...], base: Mapping[str, Any]) -> None:
-        self._context = context
-        self._secrets = frozenset(secrets)
-        self._base = base
-        self._writes: dict[str, Any] = {}
-
-    def get(self, path: str) -> tuple[bool, Any]:
-        try:
-            keys = lookup.parsed(path)
-        except templates.Malformed:
-            return False, None
-        if len(keys) > 1 and keys[0] == "variables" and keys[1] in self._writes:
-            return _inside(self._writes[keys[1]], keys[2:])
-        if keys[0] in self._base:
-            return _inside(self._base, keys)
-        return templates.lookup(self._context, path, secrets=self._secrets)
-
-    def set(self, key: str, value: Any) -> str | None:
-        if key in self._context.admin:
-            return f"variable '{key}' {READ_ONLY}"
-        current = self._writes.get(key, self._context.variables.get(key))
-        self._writes[key] = merged(current, value) if isinstance(value, Mapping) else value
-        return None
-
-
-def _inside(value: Any, keys: Sequence[str | int]) -> tuple[bool, Any]:
-    for key in keys:
-        match value, key:
-            case (dict(), str()) if key in value:
-                value = value[key]
-            case (list(), int()) if key < len(value):
-                value = value[key]
-            case _:
-                return False, None
-    return True, value
-
-
 def refused(error: HengioError) -> StepResult:
     """The result of a call that was not made: the module is missing or refused, or the configuration is wrong."""
     kind = OutcomeKind.MODULE_REFUSED if isinstance(error, NotFound) else OutcomeKind.FAILED
     details = {"hint": error.hint} if error.hint else None
     retryable = error.code == "unavailable"
     return StepResult(kind=kind, failure=Failure(error.code, error.message, details=details), retryable=retryable)
-
-
-def _base(request: StepRequest, config: WasmConfig) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        "execution_id": request.execution.id,
-        "job_id": request.execution.job_id,
-        "step_id": request.step.id,
-        "attempt": request.attempt,
-        "params": config.params,
-    }
-    if config.input is not UNSET:
-        given["input"] = codec.decode(config.input) if isinstance(config.input, Raw) else config.input
-    return given
-
-
-def _input(request: StepRequest, config: WasmConfig) -> bytes:
-    context, nominal = request.context, request.execution.nominal_time
-    hidden = context.secret_names.difference(config.secrets)
-    document: dict[str, Any] = {
-        "abi": ABI_VERSION,
-        "execution_id": request.execution.id,
-        "job_id": request.execution.job_id,
-        "step_id": request.step.id,
-        "attempt": request.attempt,
-        "nominal_time": None if nominal is None else to_iso(nominal),
-        "params": config.params,
-        "variables": {key: value for key, value in context.all_variables().items() if key not in hidden},
-        "webhook": context.base.get("webhook"),
-    }
-    if config.input is UNSET:
-        document["steps"] = {step_id: _shown(entry) for step_id, entry in context.steps.items()}
-        document["input"] = context.base.get("input")
-    else:
-        document["input"] = config.input
-    return codec.encode(document)
-
-
-def _shown(entry: StepEntry) -> dict[str, Any]:
-    return {**entry.fields, "output": entry.raw} if entry.raw is not None else dict(entry.fields)
-
-
-def _env(request: StepRequest) -> dict[str, str]:
-    return {
-        "HENGIO_EXECUTION_ID": request.execution.id,
-        "HENGIO_JOB_ID": request.execution.job_id,
-        "HENGIO_STEP_ID": request.step.id,
-        "HENGIO_ATTEMPT": str(request.attempt),
-    }
 
 
 def _result(outcome: Outcome, module: Module, config: WasmConfig, context: Context) -> StepResult:
@@ -253,7 +158,7 @@ def _result(outcome: Outcome, module: Module, config: WasmConfig, context: Conte
         patches.append(reply.context)
     fixed = next((key for patch in patches for key in patch if key in context.admin), None)
     if fixed is not None:
-        failure = Failure("permission_denied", f"variable '{fixed}' {READ_ONLY}", retryable=False)
+        failure = Failure("permission_denied", f"variable '{fixed}' {guest.READ_ONLY}", retryable=False)
         return StepResult(kind=OutcomeKind.FAILED, failure=failure, detail=detail)
     return StepResult(
         kind=outcome.kind,
