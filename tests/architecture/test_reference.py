@@ -7,19 +7,27 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec.structs import fields
 from pydantic import BaseModel
 from typer.main import get_command
 
 from hengio import errors
 from hengio.cli.main import app
+from hengio.definition.configs import CONFIGS, CsvFormat, Transformations, XlsxFormat
+from hengio.definition.expressions import condition
+from hengio.definition.parse import read
+from hengio.definition.validate import validate
 from hengio.model.event import EventType
+from hengio.model.job import Job
+from hengio.model.step import Step
 from hengio.settings import Settings
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
 
 
 def headings(page: str) -> set[str]:
-    return set(re.findall(r"^#{2,3} `([^`]+)`", (PAGES / page).read_text(encoding="utf-8"), re.MULTILINE))
+    lines = re.findall(r"^#{2,3} (`.+)$", (PAGES / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return {name for line in lines for name in re.findall(r"`([^`]+)`", line)}
 
 
 def settings(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -39,9 +47,15 @@ def commands() -> set[str]:
     return found
 
 
+def definition_fields() -> set[str]:
+    structs = (Job, Step, *CONFIGS.values(), CsvFormat, XlsxFormat, Transformations)
+    return {field.name for struct in structs for field in fields(struct)}
+
+
 @pytest.mark.parametrize(
     ("page", "known"),
     [
+        ("definitions.md", definition_fields()),
         ("settings.md", settings(Settings)),
         ("events.md", set(get_args(EventType))),
         (
@@ -53,3 +67,16 @@ def commands() -> set[str]:
 )
 def test_a_reference_page_has_a_heading_for_everything_and_nothing_else(page: str, known: set[str]) -> None:
     assert headings(page) == known
+
+
+def test_the_job_in_the_readme_is_valid() -> None:
+    text = (PAGES.parents[1] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    reports = [validate(read(block)) for block in blocks]
+    assert [(report.errors, report.warnings) for report in reports] == [((), ())]
+
+
+def test_the_condition_in_the_reference_is_one() -> None:
+    text = (PAGES / "definitions.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"# Conditions.*?```\n(.*?)```", text, re.DOTALL)
+    condition(example.strip())
