@@ -25,7 +25,7 @@ from hengio.storage.protocol import (
     Storage,
     Work,
 )
-from tests.support.builders import NOON, a_claim, a_run, an_execution
+from tests.support.builders import NOON, a_claim, a_job, a_run, an_execution
 from tests.support.storages import begun, claimed, commit, opened, put_job, run_ids
 
 SUCCESS = Close(ExecutionState.SUCCESS, NOON + 5 * SECOND)
@@ -269,6 +269,18 @@ async def test_due_lists_pending_executions_oldest_first_and_next_due_says_when(
     for execution in (late, early, future):
         await claimed(storage, execution)
     assert await storage.executions.next_due() is None
+
+
+@pytest.mark.requirement("H5.8")
+async def test_due_lists_of_a_job_that_allows_none_beside_another_only_the_first(storage: Storage) -> None:
+    stored = await put_job(storage, a_job("a", name="one by one"))
+    first, second = [await begun(storage, stored=stored, exclusive=True) for _ in range(2)]
+    other = await begun(storage, stored=await put_job(storage), due_at=NOON + 1)
+    assert await storage.executions.due(before=NOON + 9, limit=9) == [Work(first.id, 1), Work(other.id, 1)]
+    await claimed(storage, first)
+    assert await storage.executions.due(before=NOON + 9, limit=1) == [Work(other.id, 1)]
+    await commit(storage, Record(first.id, 1, close=Close(ExecutionState.SUCCESS, NOON)))
+    assert await storage.executions.due(before=NOON + 9, limit=1) == [Work(second.id, 1)]
 
 
 async def test_recent_lists_the_newest_first(storage: Storage) -> None:

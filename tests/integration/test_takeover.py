@@ -11,14 +11,15 @@ import pytest
 
 from hengio.blobs.protocol import Blobs
 from hengio.blobs.store import open_blobs
+from hengio.dispatch.events import Watch
 from hengio.errors import Unavailable
 from hengio.model.execution import Execution, ExecutionState, StepStatus
 from hengio.model.policy import Retry
 from hengio.steps.protocol import StepRequest, StepResult
 from hengio.storage.protocol import Begin, Storage, StoredJob, Work
 from hengio.worker import loop, runner
-from tests.support.builders import a_claim, a_job, a_step, an_execution
-from tests.support.storages import claimed, commit, put_job
+from tests.support.builders import NOON, a_claim, a_job, a_step, an_execution
+from tests.support.storages import begun, claimed, commit, put_job
 from tests.support.waiting import eventually
 from tests.support.workplace import Hold, broken, done, working
 
@@ -73,6 +74,26 @@ async def test_at_the_deadline_the_step_at_hand_is_cancelled_and_the_execution_h
 
 
 @pytest.mark.requirement("H11.5")
+async def test_a_claim_that_is_on_its_way_at_the_deadline_is_handed_back_and_no_crash(
+    storage: Storage, database_path: Path
+) -> None:
+    async with working(storage) as place:
+        execution = await begun(storage, stored=await put_job(storage, a_job("a")))
+        with sqlite3.connect(database_path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await place.dispatcher.publish([Work(execution.id, 1)])
+            await asyncio.sleep(0.05)
+            stopping = asyncio.create_task(place.stop(deadline_seconds=0.05))
+            await asyncio.sleep(0.2)
+            other.execute("ROLLBACK")
+        await stopping
+        now = await storage.executions.load(execution.id)
+        assert (now.state, now.claim, now.dispatch_number) == (ExecutionState.PENDING, 1, 2)
+    async with working(storage) as second:
+        assert (await second.end(execution)).crashes == 0
+
+
+@pytest.mark.requirement("H11.5")
 async def test_a_stop_ends_even_when_nothing_can_be_handed_back(
     storage: Storage, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +107,33 @@ async def test_a_stop_ends_even_when_nothing_can_be_handed_back(
             async with asyncio.timeout(10):
                 await place.stop(deadline_seconds=0.0)
             other.execute("ROLLBACK")
+
+
+@pytest.mark.requirement("H5.10")
+async def test_a_worker_that_breaks_after_it_lost_its_claim_tells_no_end(storage: Storage) -> None:
+    hold = Hold()
+
+    async def breaks(request: StepRequest) -> StepResult:
+        await hold(request)
+        return done(detail={"unwritable": object()})
+
+    async def to_the_end(watch: Watch) -> None:
+        async for _ in watch:
+            pass
+
+    async with working(storage, {"a": breaks}) as place:
+        execution = await place.start(await put_job(storage, a_job("a")))
+        with place.events.watch(execution.id) as watch:
+            await hold.begun.wait()
+            await place.dispatcher.close()
+            await storage.executions.recover(everything=True, at=NOON)
+            hold.let_go.set()
+            watching = asyncio.create_task(to_the_end(watch))
+            await place.stop()
+            watching.cancel()
+            await asyncio.wait([watching])
+    assert watching.cancelled(), "the last event is that of the end"
+    assert (await storage.executions.load(execution.id)).state is ExecutionState.PENDING
 
 
 @pytest.mark.requirement("H5.2", "H5.11", "H5.12")

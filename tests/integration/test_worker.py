@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from hengio import codec
+from hengio.lifecycle import recover
 from hengio.model.execution import ExecutionState, StepStatus
 from hengio.model.policy import Retry
 from hengio.steps.protocol import StepRequest, StepResult
@@ -316,6 +317,27 @@ async def test_a_job_that_allows_no_execution_beside_another_queues_them(storage
         hold.let_go.set()
         assert {(await place.end(execution)).state for execution in executions} == {ExecutionState.SUCCESS}
         assert place.script.most == 1
+
+
+@pytest.mark.requirement("H5.8")
+async def test_however_many_executions_of_one_job_are_blocked_the_retry_of_another_is_found(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recover, "MOST_AT_ONCE", 2)
+    hold = Hold()
+
+    async def second_time(request: StepRequest) -> StepResult:
+        return broken(retryable=True) if request.attempt == 1 else done()
+
+    async with working(storage, {"slow": hold, "again": second_time}) as place:
+        slow = await put_job(storage, a_job("slow", name="slow"))
+        blocked = [await place.start(slow) for _ in range(5)]
+        await hold.begun.wait()
+        step = a_step("again", retry=Retry(delays_seconds=(1.5,), jitter=0.0))
+        retried = await place.start(await put_job(storage, a_job(step, name="other")))
+        assert (await place.end(retried)).state is ExecutionState.SUCCESS
+        hold.let_go.set()
+        assert {(await place.end(execution)).state for execution in blocked} == {ExecutionState.SUCCESS}
 
 
 async def test_a_step_type_that_raises_is_a_failed_step_and_no_more(storage: Storage) -> None:

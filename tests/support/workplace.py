@@ -171,7 +171,7 @@ async def working(
         lease_seconds=lease_seconds,
     )
     worker = Worker(runner, dispatcher, at_once=at_once)
-    reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, every_seconds=0.05)
+    reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed, every_seconds=0.05)
     starter = Starter(journal, dispatcher, clock)
     journal.open()
     if recover:

@@ -12,7 +12,7 @@ import pytest
 from hengio.errors import Unavailable
 from hengio.lifecycle import journal as module
 from hengio.lifecycle.journal import Journal
-from hengio.model.execution import Execution
+from hengio.model.execution import Execution, ExecutionState
 from hengio.storage.protocol import Answer, Begin, Claimed, Done, Entry, Record, Stale
 from hengio.storage.sql.executions import SqlExecutions
 from hengio.storage.sql.sqlite import SqliteDatabase
@@ -184,3 +184,29 @@ async def test_one_who_stopped_waiting_does_not_keep_others_from_their_answers(t
         gone, there = (journal.write(Begin(an_execution(stored))) for _ in range(2))
         gone.cancel()
         assert await there == Done()
+
+
+async def test_a_claim_for_which_nobody_waits_any_more_is_not_written(tmp_path: Path) -> None:
+    async with gated(tmp_path) as (storage, gate), journaling(gate) as journal:
+        execution = await begun(storage)
+        gate.away = True
+        claim = journal.write(a_claim(execution))
+        await settle()
+        claim.cancel()
+        gate.away = False
+        assert await journal.write(a_record(execution)) == Stale()
+        assert (await storage.executions.load(execution.id)).state is ExecutionState.PENDING
+
+
+async def test_who_writes_in_the_moment_of_closing_hears_of_it(tmp_path: Path) -> None:
+    async with gated(tmp_path) as (storage, gate):
+        stored = await put_job(storage)
+        journal = Journal(gate)
+        journal.open()
+        [committing] = [task for task in asyncio.all_tasks() if task.get_name() == "journal"]
+        written: list[asyncio.Future[Answer]] = []
+        committing.add_done_callback(lambda _: written.append(journal.write(Begin(an_execution(stored)))))
+        await settle()
+        await journal.close()
+        with pytest.raises(Unavailable, match="the journal is closed"):
+            await written[0]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from hengio.errors import Unavailable
 from hengio.log import get_logger
-from hengio.storage.protocol import Answer, Begin, Entry, ExecutionStore
+from hengio.storage.protocol import Answer, Begin, Claim, Entry, ExecutionStore
 
 log = get_logger("journal")
 
@@ -48,7 +48,6 @@ class Journal:
         self._wake.set()
         if self._task is not None:
             await self._task
-        self._closed = True
 
     def write(self, entry: Entry) -> asyncio.Future[Answer]:
         """Hand in an entry; the future is done when it is durable, or refused."""
@@ -71,11 +70,12 @@ class Journal:
                 batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 await self._commit(batch)
             if self._closing:
+                self._closed = True
                 return
 
     async def _commit(self, batch: list[Waiting]) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while batch:
+        while batch := [waiting for waiting in batch if not _given_up(*waiting)]:
             try:
                 batch = _settle(batch, await self._store.commit([entry for entry, _ in batch]))
             except Unavailable as error:
@@ -91,13 +91,18 @@ class Journal:
         self._away = None
 
 
+def _given_up(entry: Entry, future: asyncio.Future[Answer]) -> bool:
+    """A claim whose worker does not wait for it any more: written now, nobody would hold the execution."""
+    return isinstance(entry, Claim) and future.cancelled()
+
+
 def _settle(batch: list[Waiting], answers: Sequence[Answer | Exception]) -> list[Waiting]:
     """Tell each its answer; entries for which the database went away meanwhile are left, as in `_refuse`."""
     left: list[Waiting] = []
     for (entry, future), answer in zip(batch, answers, strict=True):
         if isinstance(answer, Unavailable):
             left += _refuse([(entry, future)], answer, everything=False)
-        elif future.cancelled():
+        elif future.done():
             continue
         elif isinstance(answer, Exception):
             future.set_exception(answer)
@@ -112,6 +117,6 @@ def _refuse(batch: list[Waiting], error: Exception, *, everything: bool) -> list
     for entry, future in batch:
         if not everything and not isinstance(entry, Begin):
             left.append((entry, future))
-        elif not future.cancelled():
+        elif not future.done():
             future.set_exception(error)
     return left

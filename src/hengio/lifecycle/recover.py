@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from hengio.clock import SECOND, Clock
 from hengio.dispatch.protocol import Dispatcher
@@ -13,13 +14,16 @@ from hengio.storage.protocol import ExecutionStore
 log = get_logger("recover")
 
 MOST_AT_ONCE = 1_000
+LEAST_PAUSE_SECONDS = 0.05
+"""However often a job has room again: looking costs a query over everything that waits."""
 
 
 class Reconciler:
     """Publishes again what is pending and due, and takes back what dead workers held.
 
     `alone` says that no other process uses the database: then everything that was running when we start is lost at
-    once, without waiting for leases to run out.
+    once, without waiting for leases to run out. `freed` asks it to look at once: an execution that was blocked may have
+    its turn.
     """
 
     def __init__(
@@ -29,12 +33,14 @@ class Reconciler:
         clock: Clock,
         *,
         alone: bool,
+        freed: asyncio.Event | None = None,
         every_seconds: float = 1.0,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._clock = clock
         self._alone = alone
+        self._freed = freed or asyncio.Event()
         self._every = every_seconds
 
     async def recover(self) -> int:
@@ -46,15 +52,18 @@ class Reconciler:
         return len(lost)
 
     async def run(self) -> None:
-        """For ever: publish what becomes due, take back what ran out."""
+        """For ever: publish what becomes due, take back what ran out. Whatever one round meets, the next one comes."""
         while True:
-            await asyncio.sleep(await self._pause())
             try:
+                await self._rest(await self._pause())
                 if not self._alone:
                     await self._store.recover(everything=False, at=self._clock.now())
                 await self._publish_due()
             except Unavailable as error:
                 log.warning("reconciler_waits", error=str(error))
+            except Exception:
+                log.exception("reconciler_broke")
+                await asyncio.sleep(self._every)
 
     async def _publish_due(self) -> None:
         await self._dispatcher.publish(await self._store.due(before=self._clock.now(), limit=MOST_AT_ONCE))
@@ -69,3 +78,11 @@ class Reconciler:
             return self._every
         left = (due_at - self._clock.now()) / SECOND
         return self._every if left <= 0 else min(left, self._every)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait that long, or until a job has room again."""
+        least = min(seconds, LEAST_PAUSE_SECONDS)
+        await asyncio.sleep(least)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._freed.wait(), seconds - least)
+        self._freed.clear()

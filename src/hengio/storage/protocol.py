@@ -141,7 +141,8 @@ class ExecutionStore(Protocol):
         ...
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
-        """Pending executions due at or before that moment, oldest first."""
+        """Pending executions due at or before that moment, oldest first. Of a job that allows none beside another, the
+        first one, and none while one of its runs: however many are blocked, what may run is found."""
         ...
 
     async def unfinished(self) -> int:

@@ -112,7 +112,7 @@ async def embedded(
             lease_seconds=settings.worker.lease_seconds,
         )
         worker = Worker(runner, dispatcher, at_once=settings.worker.at_once)
-        reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone)
+        reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed)
         recovered = await reconciler.recover()
         jobs = JobService(
             storage=storage,

@@ -22,13 +22,12 @@ from hengio.model.event import Event
 from hengio.model.execution import Execution, ExecutionState, StepRun
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
-from hengio.storage.protocol import Blocked, Claim, Claimed, Close, JobStore, Park, Parked, Record, Storage
+from hengio.storage.protocol import Answer, Claim, Claimed, Close, Done, JobStore, Park, Parked, Record, Storage, Work
 from hengio.worker.attempt import Attempts
 from hengio.worker.passage import LostClaim, Passage
 
 log = get_logger("worker")
 
-BLOCKED_SECONDS = 0.2
 AWAY_SECONDS = 5.0
 DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -55,7 +54,8 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Runs deliveries for one worker. `live` are the claims it holds, for the heartbeat."""
+    """Runs deliveries for one worker. `live` are the claims it holds, for the heartbeat; `freed` tells the reconciler
+    that a job which allows no execution beside another has room again."""
 
     name: str
     storage: Storage
@@ -68,30 +68,43 @@ class Runner:
     secret_names: frozenset[str] = frozenset()
     lease_seconds: float = 30.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
     live: dict[str, int] = field(default_factory=dict)
 
     async def run(self, delivery: Delivery) -> None:
-        """Deal with one delivery, to the end of the execution or until it is handed back."""
-        work = delivery.work
-        claim = Claim(work.execution_id, work.dispatch_number, self.name, self.lease_seconds, self.clock.now())
-        blocked = False
+        """Deal with one delivery, to the end of the execution or until it is handed back.
+
+        One that is blocked is dealt with too: the reconciler publishes it again when its turn has come.
+        """
+        answer: Answer | None = None
         try:
-            answer = await self.journal.write(claim)
-            blocked = isinstance(answer, Blocked)
+            answer = await self._claim(delivery.work)
             if isinstance(answer, Claimed):
                 await self._hold(answer)
         finally:
-            if blocked:
-                delivery.retry(BLOCKED_SECONDS)
+            if answer is None:
+                delivery.retry(AWAY_SECONDS)
             else:
                 delivery.ack()
+
+    async def _claim(self, work: Work) -> Answer:
+        """Claim it. A claim that is on its way when the worker stops is waited for and handed back."""
+        claim = Claim(work.execution_id, work.dispatch_number, self.name, self.lease_seconds, self.clock.now())
+        written = self.journal.write(claim)
+        try:
+            return await asyncio.shield(written)
+        except asyncio.CancelledError:
+            answer = await written
+            if isinstance(answer, Claimed):
+                await self._hand_back(answer.execution, after_seconds=0.0)
+            raise
 
     async def _hold(self, claimed: Claimed) -> None:
         """Carry it while its lease is held. What cannot go on now is handed back, what never can is ended."""
         execution = claimed.execution
         self.live[execution.id] = execution.claim
         try:
-            ended = await self._carry(claimed)
+            ended = await self._carry_or_give_up(claimed)
             if isinstance(ended, Ended):
                 self._tell_end(execution, ended)
         except LostClaim:
@@ -102,13 +115,22 @@ class Runner:
         except asyncio.CancelledError:
             await self._hand_back(execution, after_seconds=0.0)
             raise
-        except Exception as error:
-            log.exception("execution_broke", execution_id=execution.id)
-            failure = Failure("internal", f"internal error: {type(error).__name__}")
-            self._tell_end(execution, await self._give_up(execution, ExecutionState.DEAD_LETTER, failure))
         finally:
             if self.live.get(execution.id) == execution.claim:
                 del self.live[execution.id]
+            if execution.exclusive:
+                self.freed.set()
+
+    async def _carry_or_give_up(self, claimed: Claimed) -> Ended | Parked:
+        """Carry it; what breaks in the worker itself ends the execution in the dead letter."""
+        try:
+            return await self._carry(claimed)
+        except (LostClaim, Unavailable):
+            raise
+        except Exception as error:
+            log.exception("execution_broke", execution_id=claimed.execution.id)
+            failure = Failure("internal", f"internal error: {type(error).__name__}")
+            return await self._give_up(claimed.execution, ExecutionState.DEAD_LETTER, failure)
 
     async def _carry(self, claimed: Claimed) -> Ended | Parked:
         execution = claimed.execution
@@ -181,7 +203,8 @@ class Runner:
 
     async def _give_up(self, execution: Execution, state: ExecutionState, failure: Failure) -> Ended:
         close = Close(state, self.clock.now(), failure)
-        await self.journal.write(Record(execution.id, execution.claim, (), close))
+        if not isinstance(await self.journal.write(Record(execution.id, execution.claim, (), close)), Done):
+            raise LostClaim
         return Ended(state, failure)
 
     def _tell_end(self, execution: Execution, ended: Ended) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, not_, or_, select, text, update
 
 from hengio.clock import Micros
 from hengio.errors import NotFound
@@ -54,9 +54,13 @@ class SqlExecutions:
         return [rows.execution(row) for row in found]
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
+        waits = text("state = 'pending'"), _executions.c.due_at <= before
+        taken = select(_executions.c.job_id).where(text("exclusive AND state IN ('running', 'cancelling')"))
+        turns = select(func.min(_executions.c.id)).where(*waits, text("exclusive"), _executions.c.job_id.not_in(taken))
+        first = turns.group_by(_executions.c.job_id).scalar_subquery()
         query = (
             select(_executions.c.id, _executions.c.dispatch_number)
-            .where(text("state = 'pending'"), _executions.c.due_at <= before)
+            .where(*waits, or_(not_(_executions.c.exclusive), _executions.c.id.in_(first)))
             .order_by(_executions.c.due_at)
             .limit(limit)
         )
