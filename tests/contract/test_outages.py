@@ -11,12 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from hengio.errors import Corrupt, Unavailable
 from hengio.lifecycle.journal import Journal
 from hengio.model.execution import Execution, ExecutionState
 from hengio.storage.protocol import Begin, Claimed, Close, Done, Record, Storage
+from hengio.storage.sql.postgres import PostgresDatabase
 from hengio.storage.sql.sqlite import SqliteDatabase
 from hengio.storage.sql.store import SqlStorage
 from tests.support.builders import NOON, a_claim, a_job, a_run, an_execution
@@ -177,3 +178,55 @@ async def test_a_file_that_is_no_database_is_damaged_and_left_as_it_is(tmp_path:
         async with opened(f"sqlite:///{path}"):
             pass
     assert path.read_bytes() == b"something else" * 1000
+
+
+async def admin(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url, server_settings={"default_transaction_read_only": "off"})
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_server_that_takes_no_writes_is_waited_for_and_no_entry_is_blamed(postgres_url: str) -> None:
+    database = urlsplit(postgres_url).path[1:]
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    anew = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
+    async with opened(postgres_url) as storage:
+        execution = await begun(storage)
+        await claimed(storage, execution)
+        await admin(postgres_url, f'ALTER DATABASE "{database}" SET default_transaction_read_only = on', anew)
+        with pytest.raises(Unavailable):
+            await storage.executions.recover(everything=False, at=NOON)
+        journal = Journal(storage.executions)
+        journal.open()
+        writing = journal.write(a_record(execution))
+        await asyncio.sleep(0.3)
+        assert not writing.done()
+        await admin(postgres_url, f'ALTER DATABASE "{database}" RESET default_transaction_read_only', anew)
+        assert await writing == Done()
+        await journal.close()
+
+
+async def test_what_a_statement_was_given_is_in_no_error(postgres_url: str) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL statement_timeout = '10ms'"))
+        connection.execute(text("SELECT pg_sleep(9), CAST(:given AS text)"), {"given": "a webhook's secret"})
+
+    database = PostgresDatabase(f"{postgres_url}?application_name=hengio&sslmode=prefer")
+    await database.open()
+    with pytest.raises(Unavailable) as refused:
+        await database.write(work)
+    await database.close()
+    assert "statement timeout" in str(refused.value)
+    assert "secret" not in str(refused.value) + str(refused.value.__cause__)
+    assert "?" not in str(refused.value)
+
+
+async def test_the_url_says_how_every_connection_is_made(postgres_url: str) -> None:
+    async with opened(f"{postgres_url}?application_name=hengio&sslmode=prefer") as storage:
+        await begun(storage)
+        connection = await asyncpg.connect(postgres_url)
+        query = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+        names = await connection.fetch(query, connection.get_server_pid())
+        await connection.close()
+    assert [row["application_name"] for row in names] == ["hengio", "hengio"]

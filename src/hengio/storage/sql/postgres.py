@@ -100,32 +100,42 @@ _AWAY = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what a statement meets on a connection that the server is just closing
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TransactionRollbackError,
 )
+# Of what the server itself answers only these are about the values given. Anything else (a standby that is read-only, a
+# full disk, a right withdrawn, a deadlock) is no fault of an entry: it waits until the server takes it.
+_AT_FAULT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
 class PostgresDatabase:
     """A PostgreSQL database, shared by any number of processes."""
 
     def __init__(self, url: str, *, connections: int = 4) -> None:
-        self._url = make_url(url).set(drivername="postgresql+asyncpg")
+        self._url = make_url(url).set(drivername="postgresql")
+        self._dsn = self._url.render_as_string(hide_password=False)
         self._connections = connections
-        self._engine: AsyncEngine = create_async_engine(self._url, pool_size=2, max_overflow=2, pool_pre_ping=True)
+        self._engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
+            pool_size=2,
+            max_overflow=2,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
         self._pool: asyncpg.Pool[asyncpg.Record]
 
     def now(self) -> str:
         return NOW
 
     async def open(self) -> None:
-        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         try:
-            self._pool = await asyncpg.create_pool(dsn, min_size=1, max_size=self._connections)
+            self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=self._connections)
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
         await self.write(_migrate)
+
+    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        """A connection of the cold paths: both kinds read the URL, TLS parameters included, as asyncpg does."""
+        return await asyncpg.connect(self._dsn)
 
     async def close(self) -> None:
         if hasattr(self, "_pool"):
@@ -139,19 +149,21 @@ class PostgresDatabase:
         try:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
-        except _AWAY as error:
-            raise self._unavailable(error) from error
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _AWAY):
-                raise self._unavailable(error) from error
+            cause = error.orig.__cause__ if error.orig is not None else None
+            if error.connection_invalidated or _is_away(cause):
+                raise self._unavailable(cause or error) from error
             raise
+        except (*_AWAY, asyncpg.PostgresError) as error:
+            raise self._unavailable(error) from error
 
     async def commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
         try:
             return await self._commit(entries)
-        except _AWAY as error:
-            raise self._unavailable(error) from error
-        except Exception as error:  # noqa: BLE001 - the entry at fault hears of it, the others are written
+        except Exception as error:
+            if _is_away(error):
+                raise self._unavailable(error) from error
+            # The entry at fault hears of it, the others are written.
             if len(entries) > 1:
                 return [await self._alone(entry) for entry in entries]
             exclusive = getattr(error, "constraint_name", None) == "uq_executions_exclusive"
@@ -167,7 +179,7 @@ class PostgresDatabase:
         ids, numbers = [claim[0] for claim in claims], [claim[1] for claim in claims]
         try:
             await self._pool.execute(EXTEND, ids, numbers, int(lease_seconds * 1_000_000))
-        except _AWAY as error:
+        except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
 
     async def _commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
@@ -192,8 +204,15 @@ class PostgresDatabase:
         return batch.answers()
 
     def _unavailable(self, error: BaseException) -> Unavailable:
-        where = self._url.render_as_string(hide_password=True)
+        where = self._url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password as well
         return Unavailable(f"the database {where} cannot be used: {error}", hint="is the server running?")
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether the database cannot be used now, and not a value that it was given is at fault."""
+    if isinstance(error, asyncpg.PostgresError):
+        return not isinstance(error, _AT_FAULT)
+    return isinstance(error, _AWAY)
 
 
 def _columns(table: Sequence[Row]) -> list[list[Any]]:

@@ -134,6 +134,7 @@ class SqliteDatabase:
             URL.create("sqlite", database=str(self._path)),
             poolclass=StaticPool,
             isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
             connect_args={"check_same_thread": False, "cached_statements": 256, "timeout": 30.0},
         )
 
