@@ -1,4 +1,4 @@
-"""One process a data folder: the embedded database and queue are nobody else's while we run."""
+"""One process a data folder and a database file: what is embedded is nobody else's while we run."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from types import TracebackType
 from hengio.errors import Conflict, Unavailable
 
 
-class FolderLock:
-    """Holds `folder` for this process; the lock goes with the process, however it ends."""
+class FileLock:
+    """Holds `file` for this process; the lock goes with the process, however it ends. `what` is what it stands for."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "hengio.lock"
+    def __init__(self, file: Path, *, what: str) -> None:
+        self._path = file
+        self._what = what
 
-    def __enter__(self) -> FolderLock:
-        """Make the folder and lock it. `Conflict` names the process that has it, `Unavailable` what is in the way."""
+    def __enter__(self) -> FileLock:
+        """Make the file and lock it. `Conflict` names the process that has it, `Unavailable` what is in the way."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+")
         except OSError as error:
-            raise Unavailable(f"the data folder {self._path.parent} cannot be used: {error.strerror}") from error
+            raise Unavailable(f"{self._what} cannot be used: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -30,8 +31,8 @@ class FolderLock:
             holder = self._file.read().strip() or "unknown"
             self._file.close()
             raise Conflict(
-                f"the data folder {self._path.parent} is in use by process {holder}",
-                hint="stop that process, or use another folder (--data-dir)",
+                f"{self._what} is in use by process {holder}",
+                hint="stop that process, or choose another (--data-dir)",
             ) from error
         self._file.truncate(0)
         self._file.write(str(os.getpid()))

@@ -71,7 +71,7 @@ class LogSettings(Area):
 class Settings(BaseSettings):
     """Everything that can be set."""
 
-    model_config = SettingsConfigDict(env_prefix="HENGIO_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HENGIO_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     data_dir: Path = Field(Path("hengio-data"), description="folder of the embedded database and object store")
     database_url: SecretStr | None = Field(
@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir.resolve() / 'hengio.db'}"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None for a database on a server."""
+        _, found, path = self.database.partition("sqlite:///")
+        return Path(path).resolve() if found else None
 
     @property
     def objects(self) -> str:

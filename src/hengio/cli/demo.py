@@ -42,7 +42,7 @@ def run_demo(data_dir: Path, *, as_json: bool, console: Console | None = None) -
 async def _demo(chosen: settings.Settings, console: Console, *, as_json: bool) -> int:
     examples = examples_folder()
     async with embedded(chosen, log_modules=False) as system:
-        state = "SQLite" if chosen.database_url is None else "PostgreSQL"
+        state = "PostgreSQL" if chosen.database_file is None else "SQLite"
         objects = "a local folder" if chosen.objects_url is None else chosen.objects
         console.print(
             f"Hengio runs embedded in [bold]{escape(str(chosen.data_dir))}[/]: {state}, {objects}, one process"
@@ -99,8 +99,8 @@ async def _results(system: System, finished: Finished) -> dict[str, str]:
     for output in written:
         root = unquote(folder.path) if folder.scheme == "file" else chosen.objects
         results = {"report": f"{root}/files/{output['path']}", **results}
-    if chosen.database_url is None:
-        results["state"] = str(chosen.data_dir.resolve() / "hengio.db")
+    if chosen.database_file is not None:
+        results["state"] = str(chosen.database_file)
     return results
 
 

@@ -18,7 +18,7 @@ from hengio.dispatch.local import LocalDispatcher
 from hengio.lifecycle.journal import Journal
 from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
-from hengio.lock import FolderLock
+from hengio.lock import FileLock
 from hengio.registry.modules import ModuleRegistry
 from hengio.service.jobs import JobService
 from hengio.settings import Settings
@@ -75,12 +75,13 @@ async def embedded(
 ) -> AsyncIterator[System]:
     """Everything in this process: what a killed process left is taken up, and leaving stops within the deadline.
 
-    Raises `Conflict` when another process uses the data folder, `Unavailable` when the database or disk cannot be used.
+    Raises `Conflict` when another process uses the data folder or the database file, `Unavailable` when the database or
+    the disk cannot be used.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        alone = settings.database.startswith("sqlite")
-        stack.enter_context(FolderLock(settings.data_dir))
+        for lock in _locks(settings):
+            stack.enter_context(lock)
         storage = open_storage(settings.database)
         stack.push_async_callback(storage.close)
         await storage.open()
@@ -112,7 +113,9 @@ async def embedded(
             lease_seconds=settings.worker.lease_seconds,
         )
         worker = Worker(runner, dispatcher, at_once=settings.worker.at_once)
-        reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed)
+        reconciler = Reconciler(
+            storage.executions, dispatcher, clock, alone=settings.database_file is not None, freed=runner.freed
+        )
         recovered = await reconciler.recover()
         jobs = JobService(
             storage=storage,
@@ -131,6 +134,14 @@ async def embedded(
             finally:
                 watching.cancel()
                 await worker.stop(deadline_seconds=settings.worker.stop_seconds)
+
+
+def _locks(settings: Settings) -> list[FileLock]:
+    """What no other process may use. The database file has a lock of its own: it may lie outside the data folder."""
+    locks = [FileLock(settings.data_dir / "hengio.lock", what=f"the data folder {settings.data_dir}")]
+    if (file := settings.database_file) is not None:
+        locks.append(FileLock(file.with_name(f"{file.name}.lock"), what=f"the database {file}"))
+    return locks
 
 
 @asynccontextmanager
