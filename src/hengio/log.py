@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import threading
 from typing import Any, Literal
 
 import structlog
 
+LOCK = threading.Lock()
 LogFormat = Literal["json", "text"]
 
 
@@ -31,6 +34,21 @@ def configure(*, level: str = "info", style: LogFormat = "json") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=StandardError,
         cache_logger_on_first_use=False,
     )
+
+
+class StandardError:
+    """Writes lines to standard error as it is now. A line that cannot be written is dropped: work goes on without."""
+
+    def __init__(self, *_: Any) -> None:
+        """Takes and ignores what the library passes."""
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        with contextlib.suppress(OSError, ValueError), LOCK:
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = msg

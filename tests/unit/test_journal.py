@@ -210,3 +210,17 @@ async def test_who_writes_in_the_moment_of_closing_hears_of_it(tmp_path: Path) -
         await journal.close()
         with pytest.raises(Unavailable, match="the journal is closed"):
             await written[0]
+
+
+async def test_who_waits_hears_of_it_when_the_journal_itself_is_cancelled(tmp_path: Path) -> None:
+    async with gated(tmp_path) as (storage, gate), journaling(gate) as journal:
+        execution = await begun(storage)
+        gate.open.clear()
+        on_its_way = journal.write(a_record(execution))
+        await settle()
+        waiting = journal.write(a_record(execution, "b"))
+        [committing] = [task for task in asyncio.all_tasks() if task.get_name() == "journal"]
+        committing.cancel()
+        for future in (on_its_way, waiting):
+            with pytest.raises(Unavailable, match="the journal is closed"):
+                await future

@@ -47,7 +47,7 @@ class Journal:
         self._closing = True
         self._wake.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
 
     def write(self, entry: Entry) -> asyncio.Future[Answer]:
         """Hand in an entry; the future is done when it is durable, or refused."""
@@ -63,15 +63,18 @@ class Journal:
         return future
 
     async def _work(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                await self._commit(batch)
-            if self._closing:
-                self._closed = True
-                return
+        batch: list[Waiting] = []
+        try:
+            while self._waiting or not self._closing:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting:
+                    batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                    await self._commit(batch)
+        finally:  # also when it is cancelled: nobody may wait for an answer that cannot come
+            self._closed = True
+            _refuse(batch + self._waiting, Unavailable("the journal is closed"), everything=True)
+            self._waiting = []
 
     async def _commit(self, batch: list[Waiting]) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -1,0 +1,34 @@
+"""Logs go where standard error is now, and never stop the work."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from hengio import log
+
+
+@pytest.mark.requirement("H9.1")
+def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(level="info", style="json")
+    log.get_logger("worker").info("something", execution_id="7", note="Hẹn giờ\nsecond line")
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["area"], told["execution_id"], told["level"]) == ("something", "worker", "7", "info")
+    assert told["note"] == "Hẹn giờ\nsecond line"
+
+
+def test_less_than_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(level="warning", style="json")
+    log.get_logger("worker").info("something")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_standard_error_that_was_closed_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = io.StringIO()
+    gone.close()
+    log.configure(level="info", style="json")
+    monkeypatch.setattr("sys.stderr", gone)
+    log.get_logger("worker").error("nobody hears this")
