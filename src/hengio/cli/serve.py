@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -16,12 +18,17 @@ from hengio.errors import Unavailable
 from hengio.wiring import process
 from hengio.wiring.embedded import embedded
 
+ANSWER_SECONDS = 5
+"""How long a stop waits for requests that are being answered, before it turns to the worker."""
+
 
 class Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: ours stop the worker as well."""
+    """Uvicorn without its own signal handlers, which would raise every signal once more after the end: ours suffice."""
 
-    def install_signal_handlers(self) -> None:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
+        yield
 
 
 def run_server(*, host: str | None, port: int | None, data_dir: Path | None) -> int:
@@ -33,8 +40,8 @@ def run_server(*, host: str | None, port: int | None, data_dir: Path | None) -> 
 
 async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
     async with embedded(chosen) as system:
-        config = uvicorn.Config(create_app(system), host=host, port=port, log_config=None, lifespan="off")
-        server = Server(config)
+        app = create_app(system)
+        server = Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=ANSWER_SECONDS))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, setattr, server, "should_exit", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -37,7 +38,7 @@ class ModuleRegistry:
             raise Refused(f"'{name}' cannot name a module", hint="a letter, then letters, digits, '-' or '_'")
         if not is_version(version):
             raise Refused(f"'{version}' is not a version", hint="semantic versioning, such as 1.0.0")
-        facts = self.sandbox.inspect(binary)
+        facts = await asyncio.to_thread(self.sandbox.inspect, binary)
         module = Module(
             id=new_id(),
             name=name,
