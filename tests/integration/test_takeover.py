@@ -317,6 +317,17 @@ async def test_an_execution_whose_output_is_gone_from_the_object_store_fails_and
     assert ended.failure.code == "output_gone"
 
 
+async def test_an_execution_whose_output_was_altered_in_the_object_store_fails_and_says_so(storage: Storage) -> None:
+    outputs = open_blobs("memory://", area="outputs")
+    execution = await handed_on(storage, outputs)
+    [kept] = [info.key async for info in outputs.list()]
+    await outputs.put(kept, b'"altered"')
+    async with working(storage, outputs=outputs) as second:
+        ended = await second.end(execution)
+    assert ended.failure is not None
+    assert (ended.state, ended.failure.code) == (ExecutionState.FAILED, "output_corrupt")
+
+
 async def test_work_whose_message_was_lost_is_published_again(storage: Storage) -> None:
     stored = await put_job(storage, a_job("a"))
     async with working(storage) as place:

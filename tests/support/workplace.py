@@ -15,6 +15,7 @@ from hengio.codec import Json, Raw
 from hengio.dispatch.events import Events
 from hengio.dispatch.local import LocalDispatcher
 from hengio.lifecycle.journal import Journal
+from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.model.execution import FINAL, Execution, StepRun
@@ -163,7 +164,7 @@ async def working(
         name=name,
         storage=storage,
         journal=journal,
-        attempts=Attempts({"wasm": script}, kept, events, clock),
+        attempts=Attempts({"wasm": script}, Outputs(kept), events, clock),
         events=events,
         clock=clock,
         definitions=Definitions(storage.jobs),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from hengio import codec
-from hengio.blobs.protocol import Blobs
 from hengio.clock import Clock
 from hengio.codec import Json
 from hengio.definition.parse import InvalidDefinition
@@ -15,6 +14,7 @@ from hengio.definition.validate import Report, validate
 from hengio.dispatch.events import Events, Watch
 from hengio.errors import Unavailable
 from hengio.ids import new_id
+from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.start import Starter
 from hengio.model.event import Event
 from hengio.model.execution import FINAL, Execution, StepRun
@@ -40,7 +40,7 @@ class JobService:
     storage: Storage
     starter: Starter
     events: Events
-    outputs: Blobs
+    outputs: Outputs
     clock: Clock
     variables: Collection[str]
     connections: Collection[str]
@@ -91,9 +91,8 @@ class JobService:
 
     async def output(self, run: StepRun) -> Json:
         """A step run's output, wherever it is stored; None without one."""
-        if run.output_digest is not None:
-            return codec.decode(await self.outputs.get(run.output_digest))
-        return None if run.output is None else codec.decode(run.output)
+        output = await self.outputs.load(run)
+        return None if output is None else codec.decode(output)
 
 
 async def _listen(watch: Watch, on_event: Callable[[Event], None] | None) -> None:

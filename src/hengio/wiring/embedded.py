@@ -16,6 +16,7 @@ from hengio.clock import Clock, SystemClock
 from hengio.dispatch.events import Events
 from hengio.dispatch.local import LocalDispatcher
 from hengio.lifecycle.journal import Journal
+from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
@@ -94,6 +95,7 @@ async def embedded(
         journal.open()
         stack.push_async_callback(journal.close)
         dispatcher, events = LocalDispatcher(), Events()
+        outputs = Outputs(areas.outputs)
         modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock)
         limits = default_limits(settings)
         types: dict[str, StepType] = {
@@ -105,7 +107,7 @@ async def embedded(
             name=f"{socket.gethostname()}-{os.getpid()}",
             storage=storage,
             journal=journal,
-            attempts=Attempts(types, areas.outputs, events, clock, log_modules),
+            attempts=Attempts(types, outputs, events, clock, log_modules),
             events=events,
             clock=clock,
             definitions=Definitions(storage.jobs),
@@ -121,7 +123,7 @@ async def embedded(
             storage=storage,
             starter=Starter(journal, dispatcher, clock),
             events=events,
-            outputs=areas.outputs,
+            outputs=outputs,
             clock=clock,
             variables=settings.variables,
             connections=settings.connections,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hengio import codec
-from hengio.blobs.protocol import Blobs
 from hengio.clock import SECOND, Clock
 from hengio.codec import Raw
 from hengio.definition import templates
 from hengio.dispatch.events import Events
-from hengio.errors import Conflict, HengioError, NotFound, Unavailable
+from hengio.errors import HengioError
 from hengio.lifecycle.advance import Ready
-from hengio.lifecycle.journal import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+from hengio.lifecycle.outputs import Outputs
 from hengio.log import get_logger
 from hengio.model.event import Event, EventType
 from hengio.model.execution import Execution, StepRun, StepStatus
@@ -29,7 +27,6 @@ module_log = get_logger("module")
 
 LOG_METHODS = {"warn": "warning", "debug": "debug", "info": "info", "error": "error"}
 
-INLINE_BYTES = 64 << 10
 UNLIMITED = float("inf")
 
 
@@ -43,13 +40,13 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Runs attempts. Outputs over 64 KiB go to the object store under their digest; the row holds the digest.
+    """Runs attempts.
 
     `log_modules` also writes what modules log to the structured log; a terminal that shows it itself turns it off.
     """
 
     types: Mapping[str, StepType]
-    outputs: Blobs
+    outputs: Outputs
     events: Events
     clock: Clock
     log_modules: bool = True
@@ -135,34 +132,10 @@ class Attempts:
             return StepResult(kind="failed", failure=Failure("internal", message))
 
     async def _ran(self, ready: Ready, execution: Execution, *, started: int, result: StepResult) -> Ran:
-        digest = None
-        if result.output is not None and len(bytes(result.output)) > INLINE_BYTES:
-            digest = await self._keep(bytes(result.output))
+        digest = None if result.output is None else await self.outputs.keep(result.output)
         status = StepStatus.SUCCESS if result.failure is None else StepStatus.FAILED
         run = self._row(ready, execution, started=started, status=status, result=result, digest=digest)
         return Ran(run, result.output if status is StepStatus.SUCCESS else None)
-
-    async def _keep(self, output: bytes) -> str:
-        """Store an output under its digest. A store that is full or away is waited for: the step has done its work, and
-        to fail it now would repeat what it did."""
-        digest = hashlib.sha256(output).hexdigest()
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                await self._put_once(digest, output)
-            except (Unavailable, NotFound, Conflict) as error:
-                log.warning("output_waits", error=str(error), bytes=len(output), pause_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            else:
-                return digest
-
-    async def _put_once(self, digest: str, output: bytes) -> None:
-        """Store it if it is not there yet. Raises if the store refuses it and does not have it either."""
-        try:
-            await self.outputs.put_new(digest, output)
-        except Conflict:
-            await self.outputs.info(digest)
 
     def _row(
         self,

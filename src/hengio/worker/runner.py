@@ -10,16 +10,15 @@ from zoneinfo import ZoneInfo
 
 from hengio import codec
 from hengio.clock import SECOND, Clock, to_datetime, to_iso
-from hengio.codec import Raw
 from hengio.definition.context import Context
 from hengio.dispatch.events import Events
 from hengio.dispatch.protocol import Delivery
-from hengio.errors import NotFound, Unavailable
+from hengio.errors import Corrupt, NotFound, Unavailable
 from hengio.lifecycle.advance import Ended, Walk
 from hengio.lifecycle.journal import Journal
 from hengio.log import get_logger
 from hengio.model.event import Event
-from hengio.model.execution import Execution, ExecutionState, StepRun
+from hengio.model.execution import Execution, ExecutionState
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import Answer, Claim, Claimed, Close, Done, JobStore, Park, Parked, Record, Storage, Work
@@ -142,8 +141,9 @@ class Runner:
         if execution.claim > 1:
             try:
                 await self._replay(passage)
-            except NotFound as error:
-                return await self._give_up(execution, ExecutionState.FAILED, Failure("output_gone", error.message))
+            except (NotFound, Corrupt) as error:
+                code = "output_gone" if isinstance(error, NotFound) else "output_corrupt"
+                return await self._give_up(execution, ExecutionState.FAILED, Failure(code, error.message))
         if self.events.watched:
             data = {"job": job.name, "trigger": execution.trigger, "claim": execution.claim}
             self._tell(execution, "execution.started", data)
@@ -176,16 +176,11 @@ class Runner:
     async def _replay(self, passage: Passage) -> None:
         """Walk the way the journal tells, so that finished steps are not run again."""
         for run in await self.storage.executions.runs(passage.execution.id):
-            passage.walk.record(run, await self._output(run))
+            passage.walk.record(run, await self.attempts.outputs.load(run))
             passage.sequence = max(passage.sequence, run.sequence)
             passage.worked.add(run.started_at, run.completed_at)
         passage.walk.take_skipped()
         passage.walk.take_stopped()
-
-    async def _output(self, run: StepRun) -> Raw | None:
-        if run.output_digest is not None:
-            return Raw(await self.attempts.outputs.get(run.output_digest))
-        return run.output
 
     async def _count_lost(self, passage: Passage) -> Ended | None:
         """The claim before was lost: the attempts at hand count, and too many crashes end the execution (H5)."""
