@@ -108,6 +108,7 @@ def _start_seaweedfs(folder: Path) -> S3Server:
             *(program, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={_BUCKET}"),
             *(f"-{name}.port={port}" for name, port in ports.items()),
             *off,
+            "-s3.autoCreateBucket=false",  # as every other S3 server does
         ],
         log=folder / "weed.log",
         environment={"AWS_ACCESS_KEY_ID": options.access_key or "", "AWS_SECRET_ACCESS_KEY": options.secret_key or ""},
