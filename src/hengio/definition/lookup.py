@@ -77,6 +77,19 @@ def lookup(context: Context, path: str, *, secrets: Collection[str] = ()) -> tup
         return False, None
 
 
+def inside(value: Json, keys: Path) -> tuple[bool, Json]:
+    """Whether the keys lead to something inside `value`, and what stands there."""
+    for key in keys:
+        match value, key:
+            case (dict(), str()) if key in value:
+                value = value[key]
+            case (list(), int()) if key < len(value):
+                value = value[key]
+            case _:
+                return False, None
+    return True, value
+
+
 def parsed(path: str) -> Path:
     """The keys of a dotted path. Raises `Malformed`. Short ones are remembered."""
     return _remembered(path) if len(path) <= _CACHED_LENGTH else expressions.reference(path).path

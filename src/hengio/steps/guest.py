@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -83,10 +83,10 @@ class GuestView:
         except templates.Malformed:
             return False, None
         if len(keys) > 1 and keys[0] == "variables" and keys[1] in self._writes:
-            return _inside(self._writes[keys[1]], keys[2:])
+            return lookup.inside(self._writes[keys[1]], keys[2:])
         root = str(keys[0])
         if root in self._own:
-            return _inside(self._open(root), keys[1:])
+            return lookup.inside(self._open(root), keys[1:])
         return templates.lookup(self._context, path, secrets=self._secrets)
 
     def set(self, key: str, value: Any) -> str | None:
@@ -101,18 +101,6 @@ class GuestView:
         if root not in self._opened:
             self._opened[root] = codec.decode(codec.encode(self._own[root]))
         return self._opened[root]
-
-
-def _inside(value: Any, keys: Sequence[str | int]) -> tuple[bool, Any]:
-    for key in keys:
-        match value, key:
-            case (dict(), str()) if key in value:
-                value = value[key]
-            case (list(), int()) if key < len(value):
-                value = value[key]
-            case _:
-                return False, None
-    return True, value
 
 
 def _shown(entry: StepEntry) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import evaluation, expressions, words
+from hengio.definition import evaluation, expressions, lookup, words
 from hengio.definition.configs import Transformations
 from hengio.definition.evaluation import Missing
 from hengio.definition.syntax import Expression, Reference
@@ -70,15 +70,9 @@ def _matches(keep: Expression, row: Row, sheet: str, number: int) -> bool:
 def _value(row: Row, wanted: Reference) -> Json:
     """The value of a column, or inside it. A name that is no word is reached as `row["unit price"]`."""
     path = wanted.path[1:] if len(wanted.path) > 1 and wanted.path[0] == "row" and "row" not in row else wanted.path
-    value: Json = row
-    for key in path:
-        match value, key:
-            case (dict(), str()) if key in value:
-                value = value[key]
-            case (list(), int()) if key < len(value):
-                value = value[key]
-            case _:
-                raise Missing(f"there is no column `{wanted}`", hint=words.nearest(str(key), row))
+    found, value = lookup.inside(row, path)
+    if not found:
+        raise Missing(f"there is no column `{wanted}`", hint=words.nearest(str(path[0]), row))
     return value
 
 
