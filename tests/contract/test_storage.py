@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +11,12 @@ from hengio import codec
 from hengio.clock import SECOND
 from hengio.codec import Raw
 from hengio.errors import NotFound
-from hengio.model.execution import ExecutionState, StepStatus
+from hengio.model.execution import FINAL, TRANSITIONS, ExecutionState, StepStatus
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import (
     Begin,
     Blocked,
+    Claim,
     Claimed,
     Close,
     Done,
@@ -281,6 +283,32 @@ async def test_due_lists_of_a_job_that_allows_none_beside_another_only_the_first
     assert await storage.executions.due(before=NOON + 9, limit=1) == [Work(other.id, 1)]
     await commit(storage, Record(first.id, 1, close=Close(ExecutionState.SUCCESS, NOON)))
     assert await storage.executions.due(before=NOON + 9, limit=1) == [Work(second.id, 1)]
+
+
+@pytest.mark.requirement("H5.1")
+@pytest.mark.parametrize("state", list(ExecutionState))
+async def test_nothing_moves_an_execution_but_along_the_table_of_transitions(
+    storage: Storage, state: ExecutionState
+) -> None:
+    stored = await put_job(storage)
+    ends = [Record("", 1, close=Close(end, NOON)) for end in sorted(FINAL)]
+    entries: list[Claim | Park | Record] = [a_claim(an_execution()), Park("", 1, NOON), *ends]
+    for entry in entries:
+        execution = await begun(storage, stored=stored, state=state, claim=1)
+        await commit(storage, replace(entry, execution_id=execution.id))
+        after = (await storage.executions.load(execution.id)).state
+        assert after == state or after in TRANSITIONS[state], entry
+    execution = await begun(storage, stored=stored, state=state, claim=1)
+    await storage.executions.recover(everything=True, at=NOON)
+    after = (await storage.executions.load(execution.id)).state
+    assert after == state or after in TRANSITIONS[state], "recover"
+
+
+async def test_what_was_being_cancelled_when_its_worker_died_is_cancelled(storage: Storage) -> None:
+    execution = await begun(storage, state=ExecutionState.CANCELLING, claim=1)
+    assert await storage.executions.recover(everything=True, at=NOON) == []
+    after = await storage.executions.load(execution.id)
+    assert (after.state, after.finished_at) == (ExecutionState.CANCELLED, NOON)
 
 
 async def test_recent_lists_the_newest_first(storage: Storage) -> None:

@@ -28,19 +28,23 @@ class ExecutionState(StrEnum):
 
 
 S = ExecutionState
+FINAL = frozenset({S.SUCCESS, S.FAILED, S.TIMEOUT, S.DEAD_LETTER, S.CANCELLED})
 TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
     S.PENDING: frozenset({S.RUNNING, S.CANCELLED, S.TIMEOUT}),
-    S.RUNNING: frozenset(
-        {S.PENDING, S.RUNNING, S.SUCCESS, S.FAILED, S.TIMEOUT, S.DEAD_LETTER, S.CANCELLING, S.CANCELLED}
-    ),
-    S.CANCELLING: frozenset({S.CANCELLED, S.RUNNING}),
+    S.RUNNING: frozenset({S.PENDING, S.CANCELLING}) | FINAL,
+    S.CANCELLING: FINAL,  # an end that came before the cancel reached its worker holds
     S.SUCCESS: frozenset(),
     S.FAILED: frozenset(),
     S.TIMEOUT: frozenset(),
     S.DEAD_LETTER: frozenset({S.CANCELLED}),
     S.CANCELLED: frozenset(),
 }
-FINAL = frozenset({S.SUCCESS, S.FAILED, S.TIMEOUT, S.DEAD_LETTER, S.CANCELLED})
+"""The only ways from one state to another; what the stores do is held against it (`before`)."""
+
+
+def before(state: ExecutionState) -> list[ExecutionState]:
+    """The states from which an execution may come to `state`."""
+    return [source for source, targets in TRANSITIONS.items() if state in targets]
 
 
 class Execution(Struct, frozen=True, kw_only=True):

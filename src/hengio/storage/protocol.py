@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hengio.clock import Micros
-from hengio.model.execution import Execution, ExecutionState, StepRun
+from hengio.model.execution import FINAL, Execution, ExecutionState, StepRun
 from hengio.model.job import Job
 from hengio.model.module import Module
 from hengio.model.outcome import Failure
@@ -59,6 +59,9 @@ class Close:
     state: ExecutionState
     finished_at: Micros
     failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        assert self.state in FINAL, f"'{self.state}' is no end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,8 @@ class ExecutionStore(Protocol):
 
     async def recover(self, *, everything: bool, at: Micros) -> list[Work]:
         """Make pending again what a dead worker held: claims whose lease ran out, or with `everything` all claims (only
-        a process that is alone on the database may say so). Counts a crash on each."""
+        a process that is alone on the database may say so). Counts a crash on each. What was being cancelled
+        has nothing left that runs: it is cancelled."""
         ...
 
 

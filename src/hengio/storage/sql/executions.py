@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, not_, or_, select, text, update
+from sqlalchemy import case, func, not_, or_, select, text, update
 
 from hengio.clock import Micros
 from hengio.errors import NotFound
@@ -12,6 +12,7 @@ from hengio.model.execution import Execution, StepRun
 from hengio.storage.protocol import Answer, Entry, Work
 from hengio.storage.sql import rows, tables
 from hengio.storage.sql.database import Database
+from hengio.storage.sql.states import HELD, RETURNABLE
 
 _executions = tables.executions
 _step_runs = tables.step_runs
@@ -55,7 +56,7 @@ class SqlExecutions:
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         waits = text("state = 'pending'"), _executions.c.due_at <= before
-        taken = select(_executions.c.job_id).where(text("exclusive AND state IN ('running', 'cancelling')"))
+        taken = select(_executions.c.job_id).where(text(f"exclusive AND state IN {HELD}"))
         turns = select(func.min(_executions.c.id)).where(*waits, text("exclusive"), _executions.c.job_id.not_in(taken))
         first = turns.group_by(_executions.c.job_id).scalar_subquery()
         query = (
@@ -68,7 +69,7 @@ class SqlExecutions:
         return [Work(execution_id, number) for execution_id, number in found]
 
     async def unfinished(self) -> int:
-        query = select(func.count()).where(text("state IN ('pending', 'running', 'cancelling')"))
+        query = select(func.count()).where(text(f"state IN {HELD} OR state = 'pending'"))
         query = query.select_from(_executions)
         return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
@@ -78,21 +79,23 @@ class SqlExecutions:
 
     async def recover(self, *, everything: bool, at: Micros) -> list[Work]:
         # A row that is locked is being written by its worker at this moment: that one is alive.
-        taken = select(_executions.c.id).where(text("state IN ('running', 'cancelling')")).order_by(_executions.c.id)
+        taken = select(_executions.c.id).where(text(f"state IN {HELD}")).order_by(_executions.c.id)
         if not everything:
             taken = taken.where(text(f"lease_until < {self._database.now()}"))
+        goes_on = text(f"state IN {RETURNABLE}")
         query = (
             update(_executions)
             .where(_executions.c.id.in_(taken.with_for_update(skip_locked=not everything)))
             .values(
-                state="pending",
+                state=case((goes_on, "pending"), else_="cancelled"),
+                finished_at=case((goes_on, None), else_=at),
                 crashes=_executions.c.crashes + 1,
                 dispatch_number=_executions.c.dispatch_number + 1,
                 due_at=at,
                 worker=None,
                 lease_until=None,
             )
-            .returning(_executions.c.id, _executions.c.dispatch_number)
+            .returning(_executions.c.id, _executions.c.dispatch_number, _executions.c.state)
         )
         found = await self._database.write(lambda connection: connection.execute(query).all())
-        return [Work(execution_id, number) for execution_id, number in found]
+        return [Work(execution_id, number) for execution_id, number, state in found if state == "pending"]

@@ -15,6 +15,7 @@ from hengio.errors import Unavailable
 from hengio.storage.protocol import Answer, Blocked, Entry
 from hengio.storage.sql import rows, upgrade
 from hengio.storage.sql.batch import Batch
+from hengio.storage.sql.states import CLAIMABLE, HELD, RETURNABLE
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -50,13 +51,13 @@ WITH pending AS (
     FROM executions e
     JOIN unnest($1::text[], $2::int[], $3::text[], $4::bigint[], $5::bigint[]) AS w(id, number, worker, lease, at)
       ON w.id = e.id AND w.number = e.dispatch_number
-    WHERE e.state = 'pending'
+    WHERE e.state IN {CLAIMABLE}
     ORDER BY e.id FOR NO KEY UPDATE OF e
 ), taken AS (
     SELECT DISTINCT ON (turn) id, worker, lease, at FROM pending
     WHERE NOT exclusive OR NOT EXISTS (
         SELECT FROM executions o
-        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN ('running', 'cancelling')
+        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN {HELD}
     )
     ORDER BY turn, id
 )
@@ -68,9 +69,9 @@ RETURNING {", ".join("x." + column for column in rows.EXECUTION_COLUMNS)}
 """
 PENDING = "SELECT id, dispatch_number FROM executions WHERE id = ANY($1::text[]) AND state = 'pending'"
 # Wherever several rows are locked it is in the order of their ids, or two transactions could wait for each other.
-HOLDS = """
+HOLDS = f"""
 SELECT id, claim FROM executions
-WHERE id = ANY($1::text[]) AND state IN ('running', 'cancelling')
+WHERE id = ANY($1::text[]) AND state IN {HELD}
 ORDER BY id FOR NO KEY UPDATE
 """
 CLOSE = """
@@ -78,19 +79,19 @@ UPDATE executions x SET state = c.state, finished_at = c.finished_at, failure = 
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS c(state, finished_at, failure, id)
 WHERE x.id = c.id
 """
-PARK = """
+PARK = f"""
 UPDATE executions x
 SET state = 'pending', due_at = p.due_at, parked_claim = x.claim, dispatch_number = x.dispatch_number + 1,
     worker = NULL, lease_until = NULL
 FROM unnest($1::text[], $2::int[], $3::bigint[]) AS p(id, claim, due_at)
-WHERE x.id = p.id AND x.claim = p.claim AND x.state = 'running'
+WHERE x.id = p.id AND x.claim = p.claim AND x.state IN {RETURNABLE}
 RETURNING x.id, x.claim, x.dispatch_number
 """
 EXTEND = f"""
 WITH held AS (
     SELECT e.id
     FROM executions e JOIN unnest($1::text[], $2::int[]) AS h(id, claim) ON h.id = e.id AND h.claim = e.claim
-    WHERE e.state IN ('running', 'cancelling')
+    WHERE e.state IN {HELD}
     ORDER BY e.id FOR NO KEY UPDATE OF e
 )
 UPDATE executions x SET lease_until = {NOW} + $3 FROM held WHERE x.id = held.id

@@ -23,6 +23,7 @@ from hengio.errors import Corrupt, Unavailable
 from hengio.storage.protocol import Answer, Entry
 from hengio.storage.sql import rows, upgrade
 from hengio.storage.sql.batch import Batch
+from hengio.storage.sql.states import CLAIMABLE, HELD, RETURNABLE
 
 T = TypeVar("T")
 
@@ -42,12 +43,12 @@ CLAIM = f"""
 WITH pending AS (
     SELECT e.id, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn, e.job_id, e.exclusive, w.value AS w
     FROM json_each(?) AS w CROSS JOIN executions AS e ON e.id = w.value ->> 0 AND e.dispatch_number = w.value ->> 1
-    WHERE e.state = 'pending'
+    WHERE e.state IN {CLAIMABLE}
 ), taken AS (
     SELECT min(id) AS id, w FROM pending
     WHERE NOT exclusive OR NOT EXISTS (
         SELECT 1 FROM executions AS o
-        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN ('running', 'cancelling')
+        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN {HELD}
     )
     GROUP BY turn
 )
@@ -62,22 +63,22 @@ PENDING = """
 SELECT id, dispatch_number FROM executions
 WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending'
 """
-HOLDS = """
+HOLDS = f"""
 SELECT id, claim FROM executions
-WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('running', 'cancelling')
+WHERE id IN (SELECT value FROM json_each(?)) AND state IN {HELD}
 """
 CLOSE = "UPDATE executions SET state = ?, finished_at = ?, failure = ?, lease_until = NULL WHERE id = ?"
-PARK = """
+PARK = f"""
 UPDATE executions
 SET state = 'pending', due_at = p.value ->> 2, parked_claim = claim, dispatch_number = dispatch_number + 1,
     worker = NULL, lease_until = NULL
 FROM json_each(?) AS p
-WHERE executions.id = p.value ->> 0 AND claim = p.value ->> 1 AND state = 'running'
+WHERE executions.id = p.value ->> 0 AND claim = p.value ->> 1 AND state IN {RETURNABLE}
 RETURNING executions.id, claim, dispatch_number
 """
 EXTEND = f"""
 UPDATE executions SET lease_until = {NOW} + ?
-WHERE id = ? AND claim = ? AND state IN ('running', 'cancelling')
+WHERE id = ? AND claim = ? AND state IN {HELD}
 """
 
 

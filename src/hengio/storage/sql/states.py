@@ -1,0 +1,18 @@
+"""The states that statements ask for, taken from the one table of transitions, as SQL lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hengio.model.execution import ExecutionState, before
+
+
+def _listed(states: Iterable[ExecutionState]) -> str:
+    return "(" + ", ".join(f"'{state.value}'" for state in states) + ")"
+
+
+CLAIMABLE = _listed(before(ExecutionState.RUNNING))
+RETURNABLE = _listed(before(ExecutionState.PENDING))
+"""What may become pending: a worker gives it back, or died."""
+HELD = _listed(before(ExecutionState.SUCCESS))
+"""What a worker has claimed and may end."""
