@@ -39,9 +39,10 @@ async def test_a_large_output_waits_for_a_store_that_is_away_and_its_step_is_not
         outputs.write_text("something else is in the way")
         running = asyncio.create_task(system.jobs.run(stored))
         said = ""
-        while "output_waits" not in said:
-            await asyncio.sleep(0.05)
-            said += "".join(capfd.readouterr())
+        async with asyncio.timeout(20):
+            while "output_waits" not in said:
+                await asyncio.sleep(0.05)
+                said += "".join(capfd.readouterr())
         assert not running.done()
         outputs.unlink()
         aside.rename(outputs)
