@@ -14,8 +14,9 @@ from hengio.storage.protocol import ExecutionStore
 log = get_logger("recover")
 
 MOST_AT_ONCE = 1_000
-LEAST_PAUSE_SECONDS = 0.05
-"""However often a job has room again: looking costs a query over everything that waits."""
+REST = 9
+"""Rest that many times as long as the last look took, however often a job has room again: a look costs a query over
+everything that waits."""
 
 
 class Reconciler:
@@ -53,12 +54,15 @@ class Reconciler:
 
     async def run(self) -> None:
         """For ever: publish what becomes due, take back what ran out. Whatever one round meets, the next one comes."""
+        took = 0.0
         while True:
             try:
-                await self._rest(await self._pause())
+                await self._rest(await self._pause(), least=REST * took)
+                began = self._clock.monotonic()
                 if not self._alone:
                     await self._store.recover(everything=False, at=self._clock.now())
                 await self._publish_due()
+                took = self._clock.monotonic() - began
             except Unavailable as error:
                 log.warning("reconciler_waits", error=str(error))
             except Exception:
@@ -79,10 +83,11 @@ class Reconciler:
         left = (due_at - self._clock.now()) / SECOND
         return self._every if left <= 0 else min(left, self._every)
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait that long, or until a job has room again."""
-        least = min(seconds, LEAST_PAUSE_SECONDS)
+    async def _rest(self, seconds: float, *, least: float) -> None:
+        """Wait that long, or at least that and until a job has room again."""
+        least = min(seconds, least)
         await asyncio.sleep(least)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._freed.wait(), seconds - least)
+            async with asyncio.timeout(seconds - least):  # `wait_for` of Python 3.11 can swallow a cancel
+                await self._freed.wait()
         self._freed.clear()
