@@ -14,6 +14,7 @@ from hengio import log, settings
 from hengio.cli.examples import examples_folder
 from hengio.cli.follow import Follower
 from hengio.cli.inputs import read_bytes
+from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.job import put_files, register
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
@@ -36,7 +37,7 @@ def run_demo(data_dir: Path, *, as_json: bool, console: Console | None = None) -
     console = console or Console(highlight=False, quiet=as_json)
     log.configure(level="warning", style="json" if as_json else "text")
     chosen = settings.load(data_dir=data_dir, connections={"strikes": SecretStr(f"sqlite:///{DATABASE}")})
-    return process.run(_demo(chosen, console, as_json=as_json))
+    return process.run(interruptible(_demo(brief(chosen), console, as_json=as_json)))
 
 
 async def _demo(chosen: settings.Settings, console: Console, *, as_json: bool) -> int:

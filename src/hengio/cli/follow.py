@@ -10,11 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hengio import codec
 from hengio.model.event import Event
 from hengio.model.job import Job
 
 MARKS = {
     "waiting": ("·", "dim"),
+    "not run": ("·", "dim"),
     "running": ("▶", "cyan"),
     "success": ("✔", "green"),
     "failed": ("✘", "red"),
@@ -22,6 +24,8 @@ MARKS = {
     "cancelled": ("■", "yellow"),
     "lost": ("?", "yellow"),
 }
+WIDE = 72
+"""Columns of a terminal from which fuel and output sizes are shown."""
 LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 
 
@@ -41,6 +45,9 @@ class Follower:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for state in self._states.values():
+            if state["status"] == "waiting":
+                state["status"] = "not run"
         self._live.update(self._table())
         self._live.stop()
         self._console.print()
@@ -57,6 +64,7 @@ class Follower:
                 self._states[event.step_id] = {"status": "running", **data}
             case "step.finished" if event.step_id:
                 self._states[event.step_id] = data
+                self._tell_failure(event.step_id, data)
             case "step.log":
                 style = LEVELS.get(data["level"], "")
                 line = Text.assemble((f"{data['level']:>5} ", style), (f"{event.step_id}: ", "bold"), data["message"])
@@ -64,6 +72,21 @@ class Follower:
             case _:
                 pass
         self._live.update(self._table())
+
+    def _tell_failure(self, step_id: str, data: dict[str, Any]) -> None:
+        """A failed attempt in a line of its own: the table shows only the latest."""
+        if data["status"] in ("failed", "lost"):
+            what = f"attempt {data['attempt']} {data['kind']}: {data['failure']['message']}"
+            self._console.print(Text.assemble((" fail ", "red"), (f"{step_id}: ", "bold"), what), soft_wrap=True)
+
+    def show_output(self, answer: dict[str, Any]) -> None:
+        """What the last step that has one put out, and the files that were written."""
+        last = next((step for step in reversed(answer["steps"]) if step["output"] is not None), None)
+        if last is not None and not self._console.quiet:
+            self._console.print(Text(f"output of {last['id']}", style="dim"))
+            self._console.print_json(codec.encode(last["output"]).decode(), ensure_ascii=False)
+        for path in answer["files"]:
+            self._console.print(Text(f"wrote {path}", style="dim"), soft_wrap=True)
 
     def show_end(self, answer: dict[str, Any]) -> None:
         """The outcome, in a line, and why if it failed."""
@@ -85,11 +108,13 @@ class Follower:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("", "step", "status"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("time", "fuel", "output"):
+        wide = self._console.width >= WIDE
+        for heading in ("time", "fuel", "output") if wide else ("time",):
             table.add_column(heading, no_wrap=True, justify="right")
-        table.add_column("", overflow="fold")
+        table.add_column("", overflow="fold", min_width=12)
         for step_id, state in self._states.items():
-            table.add_row(*_row(step_id, state))
+            cells = _row(step_id, state)
+            table.add_row(*cells if wide else (*cells[:4], cells[-1]))
         return table
 
 
@@ -115,7 +140,8 @@ def _remark(state: dict[str, Any]) -> str:
         return "→ " + (", ".join(state["routing"]) or "end")
     if state["status"] == "skipped":
         return str(state.get("kind", ""))
-    return "" if state.get("attempt", 1) <= 1 else f"attempt {state['attempt']}"
+    counted = [f"{word} {state[word]}" for word in ("visit", "attempt") if state.get(word, 1) > 1]
+    return ", ".join(counted)
 
 
 def _short(count: int) -> str:
@@ -127,4 +153,12 @@ def _bytes(size: int) -> str:
 
 
 def _listed(details: Any) -> list[str]:
-    return [str(item) for item in details[:20]] if isinstance(details, list) else []
+    """Details as lines: the items of a list, the members of an object."""
+    items = (
+        details if isinstance(details, list) else [f"{key}: {_text(value)}" for key, value in (details or {}).items()]
+    )
+    return [_text(item) for item in items[:20]]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else codec.encode(value).decode()

@@ -10,10 +10,12 @@ from rich.console import Console
 from hengio import log, settings
 from hengio.cli.follow import Follower
 from hengio.cli.inputs import pair, read_bytes, read_json
+from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
+from hengio.errors import Refused
 from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 
@@ -21,18 +23,33 @@ FIRST_VERSION = "0.0.1"
 
 
 def run_file(
-    file: Path, *, input_file: Path | None, modules: list[str], files: list[str], data_dir: Path | None, as_json: bool
+    file: Path,
+    *,
+    input_file: Path | None,
+    modules: list[str],
+    files: list[str],
+    data_dir: Path | None,
+    full: bool,
+    as_json: bool,
 ) -> int:
-    """Register what is given, apply the definition, run it once and follow it."""
+    """Register what is given, apply the definition, run it once and follow it; `full` prints whole outputs."""
     document = read(read_bytes(file, what="definition"))
     given = None if input_file is None else read_json(input_file, what="input")
-    chosen = settings.load(data_dir=data_dir)
+    chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
-    return process.run(_run(document, given, chosen, modules=modules, files=files, as_json=as_json))
+    work = _run(document, given, chosen, modules=modules, files=files, full=full, as_json=as_json)
+    return process.run(interruptible(work))
 
 
 async def _run(
-    document: Json, given: Json, chosen: settings.Settings, *, modules: list[str], files: list[str], as_json: bool
+    document: Json,
+    given: Json,
+    chosen: settings.Settings,
+    *,
+    modules: list[str],
+    files: list[str],
+    full: bool,
+    as_json: bool,
 ) -> int:
     async with embedded(chosen, log_modules=False) as system:
         await put_files(system, dict(pair(text, option="--put") for text in files))
@@ -42,19 +59,26 @@ async def _run(
             for warning in report.warnings:
                 follower.warn(str(warning))
             finished = await system.jobs.run(stored, given=given, on_event=follower.on_event)
-        answer: dict[str, Any] = await summary(system, finished)
+        answer: dict[str, Any] = await summary(system, finished, full=full)
         if as_json:
             print_json(answer)
         else:
             follower.show_end(answer)
+            follower.show_output(answer)
     return exit_code(finished.execution.state)
 
 
 async def register(system: System, modules: dict[str, Path]) -> None:
-    """Register modules by `NAME` or `NAME@VERSION`."""
+    """Register modules by `NAME` (then as version 0.0.1) or `NAME@VERSION`. An error names module and file."""
     for reference, path in modules.items():
         name, _, version = reference.partition("@")
-        await system.modules.register(name, version or FIRST_VERSION, read_bytes(path, what="module"))
+        binary = read_bytes(path, what="module")
+        try:
+            await system.modules.register(name, version or FIRST_VERSION, binary)
+        except Refused as error:
+            raise Refused(
+                f"module {reference}, {path}: {error.message}", hint=error.hint, problems=error.problems
+            ) from error
 
 
 async def put_files(system: System, files: dict[str, Path]) -> None:

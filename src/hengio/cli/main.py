@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hengio.errors import HengioError
+from hengio.errors import HengioError, Unavailable
 
 app = typer.Typer(
     name="hengio",
@@ -39,7 +41,7 @@ def demo(data_dir: DataDir = None, *, json: AsJson = False) -> None:
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Run the scheduler in this process, until SIGTERM or Ctrl-C."""
@@ -67,20 +69,33 @@ def job_run(
         Path | None, typer.Option("--input", help="JSON given to the execution; - for standard input.", metavar="FILE")
     ] = None,
     module: Annotated[
-        list[str] | None, typer.Option(help="Register a module first; repeatable.", metavar="NAME[@VERSION]=FILE.wasm")
+        list[str] | None,
+        typer.Option(
+            help="Register a module first, as 0.0.1 if no version is named; repeatable.",
+            metavar="NAME[@VERSION]=FILE.wasm",
+        ),
     ] = None,
     put: Annotated[
         list[str] | None, typer.Option(help="Put a file in the object store first; repeatable.", metavar="KEY=FILE")
     ] = None,
     data_dir: DataDir = None,
     *,
+    full: Annotated[bool, typer.Option("--full", help="Print whole outputs, not what they are like.")] = False,
     json: AsJson = False,
 ) -> None:
     """Run a definition once, embedded, without a server."""
     from hengio.cli.job import run_file
 
     raise typer.Exit(
-        run_file(file, input_file=input_file, modules=module or [], files=put or [], data_dir=data_dir, as_json=json)
+        run_file(
+            file,
+            input_file=input_file,
+            modules=module or [],
+            files=put or [],
+            data_dir=data_dir,
+            full=full,
+            as_json=json,
+        )
     )
 
 
@@ -142,13 +157,26 @@ def run() -> None:
     """The entry point: errors become one message and an exit code by kind (`hengio.errors`), never a traceback."""
     try:
         app()
+        sys.stdout.flush()
     except HengioError as error:
         from hengio.cli.present import show_error
 
-        show_error(error)
+        show_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        _drop_output()
+        sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
+        sys.exit(Unavailable.exit_code)
+
+
+def _drop_output() -> None:
+    """What could not be written is not tried again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

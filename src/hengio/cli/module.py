@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from hengio import codec, settings
+from hengio.cli.follow import LEVELS
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.present import print_json
+from hengio.cli.summary import FAILED_EXIT
 from hengio.codec import Json
 from hengio.definition.context import Context
 from hengio.model.module import Limits, ModuleFacts
@@ -22,9 +23,6 @@ from hengio.sandbox.protocol import Call
 from hengio.steps.guest import GuestView
 from hengio.wiring import process
 from hengio.wiring.sandbox import default_limits, open_sandbox
-
-LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
-FAILED_EXIT = 10
 
 
 def inspect_file(file: Path, *, as_json: bool) -> int:
@@ -129,7 +127,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 def _show_facts(file: Path, facts: ModuleFacts) -> None:
     console = Console(highlight=False)
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    lines = []
     most = "none" if facts.memory_maximum_bytes is None else f"{facts.memory_maximum_bytes >> 10:,} KiB"
     for name, value in (
         ("kind", facts.kind),
@@ -141,9 +139,10 @@ def _show_facts(file: Path, facts: ModuleFacts) -> None:
         ("memory", f"{facts.memory_minimum_bytes >> 10:,} KiB at least, declared maximum {most}"),
         ("made with", ", ".join((*facts.languages, *facts.tools)) or "not stated"),
     ):
-        table.add_row(Text(name, style="dim"), value)
+        lines.append(Text.assemble((f"{name:<16}", "dim"), value))
     console.print(f"[bold]{escape(str(file))}[/] can run here")
-    console.print(table)
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def _show_outcome(outcome: Outcome) -> None:

@@ -21,8 +21,12 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def show_error(error: HengioError) -> None:
-    """What went wrong, where, and what to do, on standard error."""
+def show_error(error: HengioError, *, as_json: bool) -> None:
+    """What went wrong, where and what to do, on standard error; as JSON also `{"error": …}` on standard output."""
+    if as_json:
+        problems = [{"path": one.path, "message": one.message, "hint": one.hint} for one in error.problems]
+        told = {"code": error.code, "message": error.message, "hint": error.hint, "problems": problems}
+        print_json({"error": told})
     console = Console(stderr=True, highlight=False)
     console.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
     for problem in error.problems:

@@ -21,8 +21,11 @@ def exit_code(state: ExecutionState) -> int:
     return EXIT_CODES.get(state, FAILED_EXIT)
 
 
-async def summary(system: System, finished: Finished) -> dict[str, Any]:
-    """`{"execution_id", "job", "status", "duration_ms", "failure", "steps": […], "results": {…}}`."""
+async def summary(system: System, finished: Finished, *, full: bool = False) -> dict[str, Any]:
+    """`{"execution_id", "job", "job_version", "status", "duration_ms", "steps": […], "files": […], "failure"}`.
+
+    Outputs are made short enough to read, or whole with `full`. `files` are the keys that steps wrote.
+    """
     execution = finished.execution
     ended = execution.finished_at or execution.created_at
     answer: dict[str, Any] = {
@@ -31,14 +34,19 @@ async def summary(system: System, finished: Finished) -> dict[str, Any]:
         "job_version": finished.job.version,
         "status": execution.state.value,
         "duration_ms": round((ended - execution.created_at) / 1000, 3),
-        "steps": [await _step(system, run) for run in finished.runs],
+        "steps": [],
+        "files": [],
     }
+    for run in finished.runs:
+        output = await system.jobs.output(run)
+        answer["steps"].append(_step(run, output if full else digest(output)))
+        answer["files"] += _written(output, execution.id)
     if execution.failure is not None:
         answer["failure"] = codec.decode(codec.encode(execution.failure))
     return answer
 
 
-async def _step(system: System, run: StepRun) -> dict[str, Any]:
+def _step(run: StepRun, output: Json) -> dict[str, Any]:
     detail: dict[str, Any] = {} if run.detail is None else codec.decode(run.detail)
     step: dict[str, Any] = {
         "id": run.step_id,
@@ -48,7 +56,7 @@ async def _step(system: System, run: StepRun) -> dict[str, Any]:
         "attempt": run.attempt,
         "duration_ms": round((run.completed_at - run.started_at) / 1000, 3),
         "fuel": detail.get("fuel_used"),
-        "output": digest(await system.jobs.output(run)),
+        "output": output,
         "output_bytes": run.output_size,
     }
     if run.failure is not None:
@@ -58,6 +66,13 @@ async def _step(system: System, run: StepRun) -> dict[str, Any]:
     if "logs" in detail:
         step["logs"] = detail["logs"]
     return step
+
+
+def _written(output: Json, execution_id: str) -> list[str]:
+    """The keys of files that a step wrote: those under the execution's own prefix."""
+    files = output.get("files") if isinstance(output, dict) else None
+    paths = [file.get("path") for file in files or [] if isinstance(file, dict)]
+    return [path for path in paths if isinstance(path, str) and f"/{execution_id}/" in path]
 
 
 def digest(value: Json, *, depth: int = 2) -> Json:

@@ -39,7 +39,7 @@ class Outputs:
             try:
                 await self._put_once(digest, data)
             except (Unavailable, NotFound, Conflict) as error:
-                log.warning("output_waits", error=str(error), bytes=len(data), pause_seconds=pause)
+                log.warning("output_waits", error=str(error), hint=error.hint, bytes=len(data), pause_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:

@@ -78,7 +78,9 @@ class JobService:
         listener = asyncio.create_task(_listen(watch, on_event))
         try:
             while True:
-                await asyncio.wait([listener], timeout=POLL_SECONDS)
+                ended, _ = await asyncio.wait([listener], timeout=POLL_SECONDS)
+                for task in ended:
+                    task.result()  # what a watcher raises is its caller's to hear
                 try:
                     execution = await self.storage.executions.load(execution_id)
                 except Unavailable:
