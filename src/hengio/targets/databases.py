@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from hengio.errors import NotFound, Refused
 from hengio.targets.postgres import PostgresDatabase
@@ -74,14 +73,13 @@ class Databases:
             await target.close()
 
     def _target(self, name: str, url: str) -> Target:
-        scheme = urlsplit(url).scheme
+        scheme = url.partition(":")[0].lower()
         if scheme == "sqlite":
             return SqliteFile(name, self._folder / _file_name(name, url))
         if scheme in {"postgresql", "postgres", "postgresql+asyncpg"}:
             return PostgresDatabase(name, "postgresql" + url[len(scheme) :])
-        raise Refused(
-            f"connection '{name}' has the unknown scheme '{scheme}'", hint=f"known are {' and '.join(SCHEMES)}"
-        )
+        odd = f"has the unknown scheme '{scheme}'" if f"{scheme}://" in url.lower() else "has no URL of a database"
+        raise Refused(f"connection '{name}' {odd}", hint=f"known are {' and '.join(SCHEMES)}")
 
 
 def _file_name(name: str, url: str) -> str:

@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from hengio import codec
+from hengio import address, codec
 from hengio.errors import HengioError, Refused, Unavailable
 from hengio.targets import reply
 from hengio.targets.reply import Reply, Rows, SqlError, TimedOut, distinct
@@ -48,8 +47,8 @@ class PostgresDatabase:
     def __init__(self, name: str, url: str) -> None:
         self._name = name
         self._url = url
-        parts = urlsplit(url)
-        self._where = f"connection '{name}' ({parts.hostname or 'local socket'}:{parts.port or 5432})"
+        host, port = address.server(url, what=f"connection '{name}'")
+        self._where = f"connection '{name}' ({host or 'local socket'}:{port or 5432})"
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._making = asyncio.Lock()
 

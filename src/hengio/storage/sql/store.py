@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hengio import address
 from hengio.errors import Refused
 from hengio.storage.sql.database import Database
 from hengio.storage.sql.executions import SqlExecutions
@@ -37,15 +38,19 @@ class SqlStorage:
 
 
 def open_storage(url: str) -> SqlStorage:
-    """Storage at `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`; not yet connected."""
+    """Storage at `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`; not yet connected.
+
+    Raises `Refused` for a URL that cannot be one, and shows nothing of it.
+    """
     if url.startswith(SQLITE) and url != SQLITE:
         from hengio.storage.sql.sqlite import SqliteDatabase
 
         return SqlStorage(SqliteDatabase(Path(url.removeprefix(SQLITE))))
+    address.server(url, what="database_url")
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise Refused("the database URL cannot be read", hint="sqlite:///file.db or postgresql://…") from error
+    except (ArgumentError, ValueError):  # its text may quote the URL
+        raise Refused("database_url cannot be read", hint="sqlite:///file.db or postgresql://…") from None
     match parsed.get_backend_name():
         case "postgresql":
             from hengio.storage.sql.postgres import PostgresDatabase
