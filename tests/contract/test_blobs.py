@@ -17,7 +17,6 @@ from tests.support.blobs import keys
 from tests.support.servers import S3Server, s3_kind
 
 S3 = f"s3-{s3_kind()}"
-pytestmark = pytest.mark.requirement("R1.1", "R6.3")
 
 
 class Place:

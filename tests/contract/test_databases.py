@@ -14,7 +14,6 @@ from hengio.errors import NotFound, Refused
 from hengio.targets.databases import Databases
 from hengio.targets.reply import SqlError, TimedOut, TooManyRows
 
-pytestmark = pytest.mark.requirement("H4.2")
 ENDLESS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS c FROM n",
     "postgresql": "SELECT pg_sleep(600)",
@@ -172,7 +171,6 @@ async def test_two_columns_of_one_name_are_refused_rather_than_lost(db: Place) -
         await db.run("SELECT 1 AS a, 2 AS a")
 
 
-@pytest.mark.requirement("H4.2")
 @pytest.mark.parametrize(
     "query",
     [

@@ -59,7 +59,7 @@ async def test_puts_at_the_same_time_are_versions_of_one_job(database_url: str) 
         assert sorted(found.version for found in stored) == [1, 2, 3, 4, 5, 6]
 
 
-@pytest.mark.requirement("R6.4", "R6.6")
+@pytest.mark.requirement("R6.4")
 async def test_a_module_reads_back_as_it_was_registered(storage: Storage) -> None:
     module = a_module()
     assert await storage.modules.add(module) == module

@@ -232,7 +232,7 @@ async def test_a_crash_does_not_let_two_exclusive_executions_run(storage: Storag
     assert sorted(type(answer).__name__ for answer in answers) == ["Blocked", "Claimed"]
 
 
-@pytest.mark.requirement("H5.8", "H11.3")
+@pytest.mark.requirement("H5.8")
 async def test_of_many_claims_at_the_same_time_one_wins(database_url: str) -> None:
     async with opened(database_url) as one, opened(database_url) as other:
         stored = await put_job(one)

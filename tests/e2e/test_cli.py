@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -48,7 +51,7 @@ def guest(path: Path, body: str) -> Path:
 ECHO = "(i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.extend_i32_u (local.get 1)))"
 
 
-@pytest.mark.requirement("R1.1", "R1.2", "R1.3", "R1.4", "R2.2", "R2.4", "R11.1", "R11.2", "R12.2", "R13.2", "R13.4")
+@pytest.mark.requirement("R1.1", "R1.2", "R1.3", "R1.4", "R2.2", "R2.4", "R11.1", "R11.2", "R12.2", "R13.4")
 def test_the_demo_runs_every_step_on_real_data_and_tells_its_results(tmp_path: Path) -> None:
     done = hengio("demo", "--json", "--data-dir", tmp_path)
     assert done.returncode == 0, done.stderr.decode()
@@ -220,3 +223,68 @@ def test_serve_answers_whether_it_lives_and_is_ready_and_stops_on_sigterm(tmp_pa
         server.terminate()
         assert server.wait(timeout=30) == 0
         server.stderr.close()
+
+
+SPIN = {
+    "name": "spin",
+    "steps": [
+        {"id": "s", "type": "wasm", "config": {"module_id": "spin", "fuel_limit": 10**11, "timeout_seconds": 60}},
+        {"id": "later", "type": "wasm", "config": {"module_id": "spin"}},
+    ],
+}
+
+
+@pytest.mark.requirement("H11.5")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_hands_the_running_job_back_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    module = guest(tmp_path / "spin.wasm", "(loop (br 0)) (i64.const 0)")
+    arguments = ["job", "run", write(tmp_path / "job.json", SPIN), "--module", f"spin={module}", "--data-dir", tmp_path]
+    command = [sys.executable, "-u", "-m", "hengio", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        database = tmp_path / "hengio.db"
+        query = "SELECT state, crashes FROM executions"
+        while states(database, query) != [("running", 0)]:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        shown, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "goes on from the last finished step" in " ".join(said.decode().split())
+    assert "Traceback" not in (shown + said).decode()
+    assert states(database, query) == [("pending", 0)]
+
+
+def states(database: Path, query: str) -> list[tuple[object, ...]]:
+    try:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:  # not there yet
+        return []
+
+
+def test_a_full_disk_behind_the_output_is_one_message_and_no_traceback(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "hengio", "demo", "--data-dir", str(tmp_path)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 6
+    assert "No space left" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_with_json_an_error_is_a_document_too(tmp_path: Path) -> None:
+    done = hengio("job", "validate", tmp_path / "nope.json", "--json")
+    told = answer(done)
+    assert (done.returncode, told["error"]["code"]) == (3, "not_found")
+    assert "nope.json" in told["error"]["message"]
+
+
+def test_job_run_shows_what_the_job_put_out_and_whole_outputs_when_asked(tmp_path: Path) -> None:
+    module = guest(tmp_path / "echo.wasm", ECHO)
+    step = {"id": "echo", "type": "wasm", "config": {"module_id": "echo", "input": "{{input}}"}}
+    job, given = (
+        write(tmp_path / "job.json", {"name": "once", "steps": [step]}),
+        write(tmp_path / "in.json", [*range(9)]),
+    )
+    common = ["job", "run", job, "--input", given, "--module", f"echo={module}", "--data-dir", tmp_path / "d"]
+    assert '"input": "[9 items]"' in hengio(*common).stdout.decode()
+    assert answer(hengio(*common, "--full", "--json"))["steps"][0]["output"]["input"] == [*range(9)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 
 ROUNDS = 4
 KILLS = 3
-LONGEST_SECONDS = 3.0
+STEPS = 8
+LONGEST_SECONDS = 0.15
 Row = tuple[object, ...]
 
 
@@ -45,33 +47,44 @@ def finished_steps(data_dir: Path) -> set[Row]:
         return set()
 
 
-def run_and_kill(data_dir: Path, after_seconds: float) -> None:
+def run_and_kill(data_dir: Path, *, more_steps: int, then_seconds: float) -> bool:
+    """Kill a run a moment after it finished so many more steps; whether it left an execution unfinished."""
+    wanted = len(finished_steps(data_dir)) + more_steps
     process = demo(data_dir)
-    time.sleep(after_seconds)
+    while len(finished_steps(data_dir)) < wanted and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(then_seconds)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
+    left = rows(data_dir, "SELECT count(*) FROM executions WHERE state IN ('pending', 'running')")
+    return process.returncode == -signal.SIGKILL and left != [(0,)]
 
 
 @pytest.mark.requirement("H5.2", "R11.5", "R13.4")
-@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize("round_", range(ROUNDS))
 def test_an_execution_killed_at_random_moments_ends_without_repeating_a_finished_step(
-    tmp_path: Path, seed: int
+    tmp_path: Path, round_: int
 ) -> None:
+    seed = secrets.randbits(32)
     chance = random.Random(seed)
     data_dir = tmp_path / "data"
     kept: set[Row] = set()
+    landed = 0
     for _ in range(KILLS):
-        run_and_kill(data_dir, chance.uniform(0.2, LONGEST_SECONDS))
+        landed += run_and_kill(
+            data_dir, more_steps=chance.randrange(STEPS - 1), then_seconds=chance.uniform(0, LONGEST_SECONDS)
+        )
         now = finished_steps(data_dir)
-        assert kept <= now, "a finished step run was changed or lost"
+        assert kept <= now, f"a finished step run was changed or lost (seed {seed}, round {round_})"
         kept = now
+    assert landed, f"no kill came in time (seed {seed})"
 
     last = demo(data_dir, "--json")
     output, errors = last.communicate(timeout=120)
     assert last.returncode == 0, errors.decode()
     assert json.loads(output)["status"] == "success"
 
-    assert kept <= finished_steps(data_dir), "a finished step run was changed or lost"
+    assert kept <= finished_steps(data_dir), f"a finished step run was changed or lost (seed {seed})"
     assert rows(data_dir, "SELECT count(*) FROM executions WHERE state != 'success'") == [(0,)]
     again = "SELECT 1 FROM step_runs WHERE status = 'success' GROUP BY execution_id, step_id HAVING count(*) > 1"
     assert rows(data_dir, again) == []
@@ -80,7 +93,7 @@ def test_an_execution_killed_at_random_moments_ends_without_repeating_a_finished
 @pytest.mark.requirement("H5.2")
 def test_results_in_the_target_database_are_not_doubled_by_kills_and_reruns(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    run_and_kill(data_dir, 1.5)
+    assert run_and_kill(data_dir, more_steps=STEPS - 3, then_seconds=0)
     for _ in range(2):
         process = demo(data_dir, "--json")
         _, errors = process.communicate(timeout=120)

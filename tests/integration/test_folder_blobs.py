@@ -14,8 +14,6 @@ from hengio.blobs.store import open_blobs
 from hengio.errors import NotFound
 from tests.support.blobs import keys
 
-pytestmark = pytest.mark.requirement("R6.3")
-
 WRITER = """
 import asyncio, sys
 from hengio.blobs.store import open_blobs

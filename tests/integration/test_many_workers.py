@@ -21,7 +21,7 @@ async def short(request: StepRequest) -> StepResult:
     return done(request.step.id)
 
 
-@pytest.mark.requirement("H5.8", "H11.3")
+@pytest.mark.requirement("H5.8")
 async def test_any_number_of_workers_share_the_work_and_nothing_is_done_twice(postgres_url: str) -> None:
     async with AsyncExitStack() as stack:
         storages = [await stack.enter_async_context(opened(postgres_url)) for _ in range(WORKERS)]
@@ -43,7 +43,7 @@ async def test_any_number_of_workers_share_the_work_and_nothing_is_done_twice(po
             assert len(rows) == len({(row.step_id, row.visit) for row in rows})
 
 
-@pytest.mark.requirement("H5.2", "H5.10", "H11.3")
+@pytest.mark.requirement("H5.2", "H5.10")
 async def test_a_worker_that_falls_silent_is_replaced_when_its_lease_runs_out(postgres_url: str) -> None:
     late = Hold()
     async with opened(postgres_url) as one, opened(postgres_url) as other:

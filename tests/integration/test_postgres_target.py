@@ -15,8 +15,6 @@ from hengio.targets.databases import Databases
 from hengio.targets.reply import SqlError
 from tests.support.processes import free_port
 
-pytestmark = pytest.mark.requirement("H4.2")
-
 
 @pytest.fixture
 async def databases(postgres_url: str, tmp_path: Path) -> AsyncIterator[Databases]:

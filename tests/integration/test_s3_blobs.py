@@ -10,8 +10,6 @@ from hengio.blobs.store import open_blobs
 from hengio.errors import Unavailable
 from tests.support.servers import S3Server
 
-pytestmark = pytest.mark.requirement("R6.3")
-
 
 async def test_a_wrong_password_is_permission_denied_and_is_not_told(s3_server: S3Server) -> None:
     options = replace(s3_server.options, secret_key="a-wrong-password")

@@ -14,8 +14,6 @@ from hengio.errors import NotFound, Refused, Unavailable
 from hengio.targets.databases import Databases
 from hengio.targets.reply import SqlError
 
-pytestmark = pytest.mark.requirement("H4.2")
-
 
 @pytest.fixture
 async def databases(tmp_path: Path) -> AsyncIterator[Databases]:

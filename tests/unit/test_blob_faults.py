@@ -16,7 +16,6 @@ from hengio.blobs.store import S3Options, open_blobs
 from hengio.errors import Conflict, HengioError, Refused, Unavailable
 from tests.support.processes import free_port
 
-pytestmark = pytest.mark.requirement("R6.3")
 SECRET = "very-secret-word"
 
 

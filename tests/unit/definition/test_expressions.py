@@ -106,7 +106,6 @@ def test_types_without_a_meaning_are_refused(text: str, message: str) -> None:
     assert refused.value.message == message
 
 
-@pytest.mark.requirement("H3.6")
 @pytest.mark.parametrize(
     ("text", "column", "message"),
     [

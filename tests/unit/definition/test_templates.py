@@ -137,7 +137,6 @@ def test_a_sensitive_variable_is_inserted_only_where_it_is_listed(context: Conte
         resolve("${TOKEN}", context, secrets=())
 
 
-@pytest.mark.requirement("H3.6")
 @pytest.mark.parametrize(
     ("text", "column", "message"),
     [

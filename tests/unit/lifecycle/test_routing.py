@@ -14,7 +14,7 @@ from tests.support.walking import Walking, replayed
 ABCDE = ("a", "b", "c", "d", "e")
 
 
-@pytest.mark.requirement("R11.5", "R13.2")
+@pytest.mark.requirement("R11.5")
 def test_steps_run_in_definition_order() -> None:
     walking = Walking(a_job("a", "b", "c"))
     for step_id in "abc":
