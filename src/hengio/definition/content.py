@@ -13,6 +13,7 @@ from hengio.definition.templates import is_template
 from hengio.model.job import Job
 from hengio.model.outcome import OutcomeKind
 from hengio.model.policy import Retry
+from hengio.model.reference import FORMS, is_reference
 from hengio.model.step import Step
 
 
@@ -38,6 +39,8 @@ def check_step(step: Step, findings: Findings, path: str) -> None:
     _check_retry(step.retry, findings, f"{path}.retry")
     ranges.check(step.config, ranges.CONFIG.get(step.type, {}), findings, f"{path}.config")
     match step.type:
+        case "wasm":
+            _check_module(step.config, findings, f"{path}.config")
         case "database":
             _check_database(step.config, findings, f"{path}.config")
         case "file_processing":
@@ -54,6 +57,12 @@ def _check_retry(retry: Retry, findings: Findings, path: str) -> None:
     for place, kind in enumerate(retry.on):
         if kind not in known:
             findings.error(f"{path}.on[{place}]", f"`{words.cut(kind)}` is no outcome", words.nearest(kind, known))
+
+
+def _check_module(config: dict[str, Any], findings: Findings, path: str) -> None:
+    reference = config.get("module_id")
+    if isinstance(reference, str) and not is_template(reference) and not is_reference(reference):
+        findings.error(f"{path}.module_id", f"{words.shown(reference)} does not name a module", FORMS)
 
 
 def _check_database(config: dict[str, Any], findings: Findings, path: str) -> None:

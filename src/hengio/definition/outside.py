@@ -9,6 +9,7 @@ from hengio.definition import words
 from hengio.definition.findings import Findings
 from hengio.definition.templates import is_template
 from hengio.model.module import ModuleFacts
+from hengio.model.reference import is_reference
 from hengio.model.step import Step
 
 _MIB = 1 << 20
@@ -22,6 +23,11 @@ class Catalog(Protocol):
 
     @property
     def connections(self) -> Collection[str] | None: ...
+
+    @property
+    def modules(self) -> Collection[str]:
+        """Every module there is, as `name@version`."""
+        ...
 
     def module(self, reference: str) -> ModuleFacts | None:
         """The module that a `module_id` in any of its spellings names now; None if there is none."""
@@ -42,11 +48,13 @@ def check(step: Step, findings: Findings, path: str, *, catalog: Catalog) -> Non
 
 def _check_module(step: Step, findings: Findings, path: str, catalog: Catalog) -> None:
     reference = step.config.get("module_id")
-    if not isinstance(reference, str) or is_template(reference):
-        return
+    if not isinstance(reference, str) or is_template(reference) or not is_reference(reference):
+        return  # a form that names nothing is told by the check of the step's content
     facts = catalog.module(reference)
     if facts is None:
-        findings.error(f"{path}.config.module_id", f"there is no module `{words.cut(reference)}`")
+        findings.error(
+            f"{path}.config.module_id", f"there is no module `{words.cut(reference)}`", _there_is(catalog.modules)
+        )
         return
     function = step.config.get("function_name", "run")
     named = isinstance(function, str) and not is_template(function)
@@ -54,6 +62,10 @@ def _check_module(step: Step, findings: Findings, path: str, catalog: Catalog) -
         message = f"the module `{words.cut(reference)}` has no entry `{words.cut(function)}`"
         findings.error(f"{path}.config.function_name", message, words.nearest(function, facts.entries))
     _check_memory(step, findings, path, facts.memory_minimum_bytes)
+
+
+def _there_is(modules: Collection[str]) -> str:
+    return f"registered modules: {words.listed(sorted(modules)) or 'none'}"
 
 
 def _check_memory(step: Step, findings: Findings, path: str, needed: int) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 
-_SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+_SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
+_CARET = re.compile(r"\^(\d+)(?:\.(\d+))?(?:\.(\d+))?", re.ASCII)
 Order = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
 
 
 def is_version(text: str) -> bool:
     """Whether `text` is a semantic version."""
     return _SEMVER.fullmatch(text) is not None
+
+
+def is_range(text: str) -> bool:
+    """Whether `text` asks for what is compatible with a version: `^1`, `^1.2` or `^1.2.3`."""
+    return _CARET.fullmatch(text) is not None
 
 
 def order(version: str) -> Order:
@@ -25,12 +31,13 @@ def order(version: str) -> Order:
 
 
 def matches(version: str, wanted: str) -> bool:
-    """Whether `version` satisfies `wanted`: empty for any release, exact, or `^1.2` for what is compatible with it."""
+    """Whether `version` satisfies `wanted`: empty for any, exact, or `^1.2` for the releases compatible with it."""
     if not wanted:
         return True
-    if not wanted.startswith("^"):
+    caret = _CARET.fullmatch(wanted)
+    if caret is None:
         return version == wanted
-    least = [int(part) for part in wanted[1:].split(".") if part.isdigit()]
+    least = [int(part) for part in caret.groups() if part is not None]
     padded = [*least, 0, 0, 0][:3]
     found = order(version)
     if not found[3] or list(found[:3]) < padded:

@@ -13,11 +13,16 @@ from hengio.model.reference import named
 class Installed:
     """Modules, variables and connections as they are now: a `definition.outside.Catalog`."""
 
-    modules: tuple[Module, ...]
+    registered: tuple[Module, ...]
     variables: Collection[str]
     connections: Collection[str]
 
+    @property
+    def modules(self) -> Collection[str]:
+        """Every registered module, as `name@version`."""
+        return [f"{module.name}@{module.version}" for module in self.registered]
+
     def module(self, reference: str) -> ModuleFacts | None:
         """The facts of the module that a `module_id` names; None if there is none."""
-        found = named(self.modules, reference)
+        found = named(self.registered, reference)
         return None if found is None else found.facts

@@ -148,6 +148,8 @@ def test_a_wrong_shape_is_told_with_path_and_nearest_name(document: Any, path: s
         (wasm("w", output_mode="raw"), ".config.output_mode", 'expected one of `auto`, `data`, got "raw"'),
         ({"id": "w", "type": "wasm"}, ".config", "missing required field `module_id`"),
         (wasm("w", module_id="nope"), ".config.module_id", "there is no module `nope`"),
+        (wasm("w", module_id=""), ".config.module_id", '"" does not name a module'),
+        (wasm("w", module_id="prices@^^1"), ".config.module_id", '"prices@^^1" does not name a module'),
         (wasm("w", function_name="rum"), ".config.function_name", "the module `prices@1.0.0` has no entry `rum`"),
         (
             {"id": "h", "type": "http", "config": {"url": "x"}},
@@ -333,3 +335,15 @@ def test_the_report_can_be_printed_as_json() -> None:
     printed = judged(db("a", next="b")).as_json()
     problem = {"path": "$.steps[0].next", "message": "there is no step `b`", "hint": "known: `a`"}
     assert printed == {"valid": False, "errors": [problem], "warnings": [], "normalized": None}
+
+
+def test_a_reference_without_a_form_is_told_also_where_nothing_is_known_of_modules() -> None:
+    steps = [wasm("a", module_id="ok@^^1"), wasm("b", module_id="ok@^1"), wasm("c", module_id="{{input.module}}")]
+    report = validate({"name": "j", "steps": steps})
+    assert [problem.path for problem in report.errors] == ["$.steps[0].config.module_id"]
+    assert "`name@^1.2`" in report.errors[0].hint
+
+
+def test_a_module_that_is_not_there_is_told_with_those_that_are() -> None:
+    report = judged(wasm("w", module_id="prices@9.0.0"))
+    assert [problem.hint for problem in report.errors] == ["registered modules: `prices@1.0.0`, `tool`"]
