@@ -113,3 +113,18 @@ async def test_many_calls_at_once_each_get_their_own_answer(run: Run) -> None:
     inputs = [b'{"n":%d}' % number for number in range(300)]
     outcomes = await asyncio.gather(*(run(guest, data) for data in inputs))
     assert [bytes(outcome.reply.output) for outcome in outcomes if outcome.reply] == inputs
+
+
+@pytest.mark.parametrize("answer", ["-1", "0xFFFFFFFF00000001", "0x10000_00000001", "0xFFFFFFFF"])
+async def test_an_output_outside_memory_traps_however_long_it_is(run: Run, answer: str) -> None:
+    outcome = await run(reactor(entry(f"(i64.const {answer})")))
+    assert outcome.kind is OutcomeKind.TRAPPED
+    assert outcome.failure is not None
+    assert outcome.failure.code == "bad_pointer"
+
+
+async def test_an_output_within_memory_and_over_the_limit_is_invalid(run: Run) -> None:
+    outcome = await run(reactor(entry("(i64.const 17)")), output_bytes=16)
+    assert outcome.kind is OutcomeKind.INVALID_OUTPUT
+    assert outcome.failure is not None
+    assert outcome.failure.details == {"offset": 16}

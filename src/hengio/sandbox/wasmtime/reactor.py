@@ -22,6 +22,7 @@ def run(instance: Instance, compiled: Compiled, guest: Guest) -> bytes:
     pointer, length = result >> 32, result & _WORD
     limit = guest.call.limits.output_bytes
     if length > limit:
+        guest.require(pointer, length)
         message = f"the output has {length} bytes, more than the limit of {limit}"
         raise Stop(OutcomeKind.INVALID_OUTPUT, "invalid_output", message, details={"offset": limit})
     return guest.read(pointer, length)
