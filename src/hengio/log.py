@@ -15,7 +15,12 @@ LogFormat = Literal["json", "text"]
 
 
 def get_logger(area: str) -> Any:
-    """A logger that names its area; it costs nothing until the first line."""
+    """A logger that names its area; it costs nothing until the first line.
+
+    Whoever embeds us and configures nothing gets our defaults: the library's own print local variables with errors.
+    """
+    if not structlog.is_configured():
+        configure()
     return structlog.get_logger(area=area)
 
 

@@ -111,6 +111,26 @@ async def test_the_journal_waits_for_the_server_and_goes_on_without_losing_a_row
     await journal.close()
 
 
+async def test_a_network_that_swallows_everything_is_an_outage_and_not_a_wait_for_ever(
+    postgres_url: str, proxy: Proxy
+) -> None:
+    address = urlsplit(postgres_url)
+    netloc = f"{address.username}:{address.password}@127.0.0.1:{proxy.port}"
+    url = urlunsplit(address._replace(netloc=netloc))
+    storage = SqlStorage(PostgresDatabase(url, silence_seconds=0.5))
+    await storage.open()
+    execution = await begun(storage)
+    proxy.swallow()
+    try:
+        with pytest.raises(Unavailable):
+            await storage.executions.commit([a_record(execution)])
+        with pytest.raises(Unavailable):
+            await storage.check()
+    finally:
+        await proxy.cut()
+        await storage.close()
+
+
 async def test_a_server_that_is_not_there_is_told_without_its_password(proxy: Proxy) -> None:
     await proxy.cut()
     with pytest.raises(Unavailable) as caught:

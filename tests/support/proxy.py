@@ -15,15 +15,23 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._served: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.port = 0
+
+    def swallow(self) -> None:
+        """Keep every connection open and pass nothing on, as a network does that drops packets."""
+        self._flowing.clear()
 
     async def restore(self) -> None:
         """Accept connections, on the same port as before."""
+        self._flowing.set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Drop every connection and accept none."""
+        self._flowing.set()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -41,13 +49,21 @@ class Proxy:
             pair = {writer, behind_writer}
             self._writers |= pair
             try:
-                await asyncio.gather(_pump(reader, behind_writer), _pump(behind_reader, writer))
+                await asyncio.gather(self._pump(reader, behind_writer), self._pump(behind_reader, writer))
             finally:
                 self._writers -= pair
                 behind_writer.transport.abort()
         finally:
             writer.transport.abort()
             self._served.discard(task)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()
 
 
 @asynccontextmanager
@@ -59,11 +75,3 @@ async def proxied(host: str, port: int) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         await proxy.cut()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    writer.transport.abort()

@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+import structlog
 
 from hengio import log
 
@@ -32,3 +33,16 @@ def test_a_standard_error_that_was_closed_does_not_stop_the_work(monkeypatch: py
     log.configure(level="info", style="json")
     monkeypatch.setattr("sys.stderr", gone)
     log.get_logger("worker").error("nobody hears this")
+
+
+def test_an_error_is_logged_without_the_variables_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.reset_defaults()
+    logger = log.get_logger("worker")
+    password = "hunter2-" * 2
+    try:
+        raise ValueError(len(password))
+    except ValueError:
+        logger.exception("broke")
+    captured = capsys.readouterr()
+    assert "ValueError: 16" in captured.err
+    assert password not in captured.err + captured.out

@@ -59,7 +59,10 @@ class FileStep:
         with tempfile.TemporaryDirectory(prefix="hengio-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "file"
             size = await self._fetch(key, path)
-            output = await _in_thread(lambda stop: _reading(path, config, stop))
+            try:
+                output = await _in_thread(lambda stop: _reading(path, config, stop))
+            except Malformed as error:
+                raise error.of(key) from error
         return _result(output, _file(key, size, config, output["row_count"]))
 
     async def _write(self, config: FileConfig, request: StepRequest) -> StepResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -11,12 +11,13 @@ import msgspec
 from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
-from hengio.errors import HengioError, NotFound, Refused
+from hengio.errors import HengioError, NotFound, Refused, Unavailable
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.model.step import Step
 from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps import guest
+from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
 
 ENCODED = ("input", "params")
@@ -50,15 +51,13 @@ class WasmStep:
     async def run(self, request: StepRequest) -> StepResult:
         try:
             config = self._config(request.step, request.context)
-            module = await self._modules.find(config.module_id)
-            if module.facts.kind == "reactor" and config.function_name not in module.facts.entries:
-                raise NotFound(
-                    f"module {module.name}@{module.version} has no function '{config.function_name}'",
-                    hint=f"it exports {', '.join(module.facts.entries)}",
-                )
             limits = self._limits(config, request.timeout_seconds)
         except HengioError as error:
-            return refused(error)
+            return failed(error)
+        try:
+            module = await self._find(config)
+        except HengioError as error:
+            return _refused(error)
         view = guest.GuestView(request.context, secrets=config.secrets, own=guest.own(request, config))
         call = Call(
             digest=module.digest,
@@ -74,8 +73,17 @@ class WasmStep:
         try:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
-            return refused(error)
+            return failed(error)
         return _result(outcome, module, config, request.context)
+
+    async def _find(self, config: WasmConfig) -> Module:
+        module = await self._modules.find(config.module_id)
+        if module.facts.kind == "reactor" and config.function_name not in module.facts.entries:
+            raise NotFound(
+                f"module {module.name}@{module.version} has no function '{config.function_name}'",
+                hint=f"it exports {', '.join(module.facts.entries)}",
+            )
+        return module
 
     def _config(self, step: Step, context: Context) -> WasmConfig:
         """The step's configuration with templates filled in; `input` stays encoded where it is a whole output."""
@@ -139,12 +147,10 @@ def _typed(config: dict[str, Any]) -> WasmConfig:
         raise Refused(f"the step's configuration does not fit: {error}") from error
 
 
-def refused(error: HengioError) -> StepResult:
-    """The result of a call that was not made: the module is missing or refused, or the configuration is wrong."""
-    kind = OutcomeKind.MODULE_REFUSED if isinstance(error, NotFound) else OutcomeKind.FAILED
-    details = {"hint": error.hint} if error.hint else None
-    retryable = error.code == "unavailable"
-    return StepResult(kind=kind, failure=Failure(error.code, error.message, details=details), retryable=retryable)
+def _refused(error: HengioError) -> StepResult:
+    """The module is missing, disabled or has no such function; that its store is away is an ordinary failure."""
+    result = failed(error)
+    return result if isinstance(error, Unavailable) else replace(result, kind=OutcomeKind.MODULE_REFUSED)
 
 
 def _result(outcome: Outcome, module: Module, config: WasmConfig, context: Context) -> StepResult:

@@ -15,6 +15,7 @@ from hengio.steps.tables.place import Malformed, Row, Stop, Table, column_names,
 
 FIELD_BYTES = 16 << 20
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d\s.,()+-]*$)")
+_ENCODING = 'name the encoding it has: "format": {"type": "csv", "encoding": "…"}, such as "latin-1" or "utf-16"'
 
 csv.field_size_limit(FIELD_BYTES)
 
@@ -59,7 +60,8 @@ def _numbered(reader: Any, path: Path, encoding: str) -> Iterator[tuple[int, lis
         except csv.Error as error:
             raise malformed(f"not CSV: {error}", row=line) from error
         except UnicodeError as error:
-            raise malformed(f"not {encoding}", row=_bad_line(path, encoding)) from error
+            name = encoding.removesuffix("-sig")
+            raise malformed(f"not {name}", row=_bad_line(path, encoding), hint=_ENCODING) from error
         if row is None:
             return
         if row:

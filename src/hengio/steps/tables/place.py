@@ -17,6 +17,10 @@ class Malformed(Refused):
 
     code = "malformed_file"
 
+    def of(self, file: str) -> Malformed:
+        """The same, with the file it is about."""
+        return Malformed(f"file {file!r}: {self.message}", hint=self.hint)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -51,11 +55,13 @@ class Stop:
             raise Refused("the step was cancelled")
 
 
-def malformed(message: str, *, sheet: str = "", row: int | None = None, column: str | None = None) -> Malformed:
+def malformed(
+    message: str, *, sheet: str = "", row: int | None = None, column: str | None = None, hint: str = ""
+) -> Malformed:
     """The error for one spot: `sheet 'Orders', row 7, column 'price': …`."""
     named = (("sheet", sheet or None), ("row", row), ("column", column))
     spot = ", ".join(f"{what} {value!r}" for what, value in named if value is not None)
-    return Malformed(f"{spot}: {message}" if spot else message)
+    return Malformed(f"{spot}: {message}" if spot else message, hint=hint)
 
 
 def column_names(cells: Sequence[Any], *, sheet: str, row: int) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ _STEP_RUN_TYPES = (
     "text text int int int int text text text bigint bigint text text bigint text text text bool text"
 ).split()
 
+SILENCE_SECONDS = 60.0
+"""A server that says nothing for so long is away: a network that swallows packets closes no connection."""
+
 
 def _unnest(types: Sequence[str]) -> str:
     return "unnest(" + ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, 1)) + ")"
@@ -110,10 +113,11 @@ _AT_FAULT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, async
 class PostgresDatabase:
     """A PostgreSQL database, shared by any number of processes."""
 
-    def __init__(self, url: str, *, connections: int = 4) -> None:
+    def __init__(self, url: str, *, connections: int = 4, silence_seconds: float = SILENCE_SECONDS) -> None:
         self._url = make_url(url).set(drivername="postgresql")
         self._dsn = self._url.render_as_string(hide_password=False)
         self._connections = connections
+        self._silence_seconds = silence_seconds
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
@@ -129,14 +133,16 @@ class PostgresDatabase:
 
     async def open(self) -> None:
         try:
-            self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=self._connections)
+            self._pool = await asyncpg.create_pool(
+                self._dsn, min_size=1, max_size=self._connections, command_timeout=self._silence_seconds
+            )
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
         await self.write(_migrate)
 
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """A connection of the cold paths: both kinds read the URL, TLS parameters included, as asyncpg does."""
-        return await asyncpg.connect(self._dsn)
+        return await asyncpg.connect(self._dsn, command_timeout=self._silence_seconds)
 
     async def close(self) -> None:
         if hasattr(self, "_pool"):
