@@ -80,6 +80,22 @@ async def test_a_malformed_csv_names_row_and_column(files: Blobs, data: bytes, w
     assert not result.retryable
 
 
+@pytest.mark.parametrize(
+    ("data", "format_", "words"), [(b"a\n\xff\n", "csv", "row 2: not utf-8"), (b"a\n", "xlsx", "not an XLSX workbook")]
+)
+async def test_what_is_said_of_a_malformed_file_names_the_file(
+    files: Blobs, data: bytes, format_: str, words: str
+) -> None:
+    assert failure_of(await read(files, data, format_)) == f"file 'in/file': {words}"
+
+
+async def test_bytes_of_another_encoding_are_told_with_how_to_name_it(files: Blobs) -> None:
+    failure = (await read(files, "a\nphở\n".encode("utf-16"))).failure
+    assert failure is not None
+    assert failure.details is not None
+    assert '"format": {"type": "csv", "encoding": "…"}' in failure.details["hint"]
+
+
 async def test_a_workbook_becomes_rows_with_their_types(files: Blobs) -> None:
     data = sheet_of(["name", "n", "x", "ok"], ["a", 1, 1.5, True], [None, None, None, None], ["=b", None, 2.0, False])
     assert await rows(files, data, "xlsx") == [
