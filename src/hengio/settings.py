@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -15,6 +19,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hengio.errors import Problem, Refused
 
 CONFIG_FILE = "HENGIO_CONFIG"
+PREFIX = "HENGIO_"
+_OF_TESTS = "HENGIO_TEST_"
 
 
 class Area(BaseModel):
@@ -71,7 +77,7 @@ class LogSettings(Area):
 class Settings(BaseSettings):
     """Everything that can be set."""
 
-    model_config = SettingsConfigDict(env_prefix="HENGIO_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
     data_dir: Path = Field(Path("hengio-data"), description="folder of the embedded database and object store")
     database_url: SecretStr | None = Field(
@@ -121,15 +127,71 @@ class Settings(BaseSettings):
 def load(**given: Any) -> Settings:
     """Settings as given here, else from the environment, else from the file that `HENGIO_CONFIG` names.
 
-    Raises `Refused` with a problem for each setting that cannot be read; values are not repeated, they may be secret.
+    Raises `Refused` with a problem for each setting that cannot be read, and for each variable `HENGIO_…` that is none
+    of the settings; values are not repeated, they may be secret.
     """
     file = os.environ.get(CONFIG_FILE)
     if file and not Path(file).is_file():
         raise Refused(f"there is no settings file {file}", hint=f"{CONFIG_FILE} names it")
+    if problems := list(_environment_problems()):
+        raise Refused("the settings cannot be read", problems=problems)
     try:
         return Settings(**{key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = [Problem(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_input=False)]
-        raise Refused("the settings cannot be read", problems=problems) from error
-    except ValueError as error:
-        raise Refused(f"the settings cannot be read: {error}") from error
+        raise Refused("the settings cannot be read", problems=_problems(error)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(f"the settings file {file} is not TOML: {error}") from error
+    except ValueError as error:  # its text may quote a value
+        raise Refused("the settings cannot be read", hint=f"see the variables {PREFIX}… and {CONFIG_FILE}") from error
+
+
+def _environment_problems() -> Iterator[Problem]:
+    """Variables that name no setting, and those of whole tables that are not JSON."""
+    simple, tables, open_ = _variables()
+    for name in sorted(os.environ):
+        known = name.upper()
+        if not known.startswith(PREFIX) or known == CONFIG_FILE or known.startswith(_OF_TESTS):
+            continue
+        if known in tables:
+            if not _is_object(os.environ[name]):
+                hint = f"{name} must be a JSON object"
+                yield Problem(tables[known], "cannot be read", hint)
+        elif known not in simple and not known.startswith(open_):
+            near = get_close_matches(known, [*simple, *tables, CONFIG_FILE], n=1, cutoff=0.0)
+            yield Problem(name, "is the name of no setting", f"did you mean {near[0]}?")
+
+
+def _variables() -> tuple[frozenset[str], dict[str, str], tuple[str, ...]]:
+    """The names of variables for single settings, those for tables as a whole, and what begins those for any entry."""
+    simple: set[str] = set()
+    tables: dict[str, str] = {}
+    open_: list[str] = []
+    for name, field in Settings.model_fields.items():
+        variable = f"{PREFIX}{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Area):
+            tables[variable] = name
+            simple |= {f"{variable}__{inner.upper()}" for inner in field.annotation.model_fields}
+        elif get_origin(field.annotation) is dict:
+            tables[variable] = name
+            open_.append(f"{variable}__")
+        else:
+            simple.add(variable)
+    return frozenset(simple), tables, tuple(open_)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    """What is wrong, by the setting's name in the file; the hint is the variable, where that is where it stands."""
+    problems = []
+    for one in error.errors(include_input=False):
+        place = [str(part) for part in one["loc"]]
+        variable = f"{PREFIX}{'__'.join(place)}".upper()
+        given = any(name.upper() == variable for name in os.environ)
+        problems.append(Problem(".".join(place), one["msg"], f"set by {variable}" if given else ""))
+    return problems

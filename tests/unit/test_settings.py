@@ -46,3 +46,61 @@ def test_passwords_are_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Refused) as refused:
         load()
     assert "hunter2" not in str(refused.value)
+
+
+def problems_of(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
+    """What is said of the settings that these variables make; nothing of a value `hunter2` may be in it."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Refused) as refused:
+        load()
+    assert "hunter2" not in str(refused.value) + refused.value.hint
+    return [str(problem) for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("HENGIO_NOPE", ""),
+        ("HENGIO_DATADIR", "HENGIO_DATA_DIR"),
+        ("HENGIO_WORKER_AT_ONCE", "HENGIO_WORKER__AT_ONCE"),
+        ("HENGIO_WORKER__AT_ONEC", "HENGIO_WORKER__AT_ONCE"),
+        ("HENGIO_CONIFG", "HENGIO_CONFIG"),
+    ],
+)
+def test_a_variable_that_names_no_setting_is_refused_with_the_nearest(
+    name: str, near: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (problem,) = problems_of(monkeypatch, **{name: "hunter2"})
+    assert problem.startswith(f"{name}: is the name of no setting (did you mean {near}")
+
+
+def test_variables_of_tests_and_entries_of_tables_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HENGIO_TEST_ANYTHING", "1")
+    monkeypatch.setenv("HENGIO_VARIABLES__REGION", "south")
+    monkeypatch.setenv("HENGIO_WORKER", '{"at_once": 3}')
+    chosen = load()
+    assert (chosen.worker.at_once, chosen.variables) == (3, {"region": "south"})
+
+
+@pytest.mark.parametrize("value", ["{bad hunter2", "hunter2", '["hunter2"]', "1", ""])
+@pytest.mark.parametrize("name", ["connections", "variables", "worker"])
+def test_a_variable_of_a_whole_table_must_be_json(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"HENGIO_{name.upper()}"
+    assert problems_of(monkeypatch, **{variable: value}) == [
+        f"{name}: cannot be read ({variable} must be a JSON object)"
+    ]
+
+
+def test_a_setting_that_cannot_be_read_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = problems_of(monkeypatch, HENGIO_WORKER__AT_ONCE="hunter2")
+    assert problem.startswith("worker.at_once: ")
+    assert problem.endswith("(set by HENGIO_WORKER__AT_ONCE)")
+
+
+def test_a_file_that_is_not_toml_is_refused_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hengio.toml"
+    file.write_text("[worker\n")
+    monkeypatch.setenv("HENGIO_CONFIG", str(file))
+    with pytest.raises(Refused, match=r"hengio\.toml is not TOML: .*line 1"):
+        load()
