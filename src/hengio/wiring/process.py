@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-COLLECT_AFTER = (20_000, 50, 100)
+COLLECT_AFTER = (100_000, 20, 100)
 """Objects and generations between two collections: most of what a step makes is gone by reference count alone."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on uvloop where it is there, with a garbage collector that looks a fortieth as often.
+    """Run to the end on uvloop where it is there, with a garbage collector that looks far less often.
 
     What is loaded by now stays for good, so it is taken out of every later collection.
     """
