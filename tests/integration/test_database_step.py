@@ -67,6 +67,20 @@ async def test_the_rows_of_an_earlier_step_are_a_batch_of_all_or_nothing(step: D
     assert await count(step) == 2
 
 
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"query": "SELECT {{input.rows.first.id}}"}, "config.query"),
+        ({"query": "SELECT :id", "parameters": {"id": "{{input.rows.first.id}}"}}, "config.parameters.id"),
+    ],
+)
+async def test_a_template_without_a_value_is_told_with_its_place(
+    step: DatabaseStep, config: dict[str, Any], place: str
+) -> None:
+    result = await run(step, config, context=step_context(given={"rows": {}}))
+    assert failure_of(result).endswith(f"there is no `first` (`input.rows.first.id` in `{place}`)")
+
+
 async def test_a_read_only_step_that_writes_fails(step: DatabaseStep) -> None:
     result = await run(step, {"query": "DELETE FROM goods", "read_only": True})
     assert (result.kind, result.retryable) == ("failed", False)

@@ -186,3 +186,10 @@ def test_what_is_written_to_csv_is_read_again(given_rows: list[dict[str, str]]) 
         return await rows(files, await written(files, given_rows, plain, columns=["a", "b"]), plain)
 
     assert asyncio.run(there_and_back()) == given_rows
+
+
+async def test_rows_that_are_not_there_are_told_with_their_place(files: Blobs) -> None:
+    config = {"operation": "write", "path": "out", "format": "xlsx"}
+    sheets = [{"name": "First", "data_source": "{{steps.load.output.rows}}"}]
+    words = failure_of(await run(files, {**config, "sheets": sheets}))
+    assert words.endswith("(`steps.load.output.rows` in `config.sheets[0].data_source`)")

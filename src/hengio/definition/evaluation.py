@@ -31,6 +31,8 @@ class Missing(Refused):
     """A reference to something that is not there. The message names the path and what is there, never a value."""
 
     code = "missing_reference"
+    reference = ""
+    """All of the reference, where the message is about a part of it."""
 
 
 class Mismatch(Refused):

@@ -38,6 +38,8 @@ STEP_FIELDS = (
 )
 _OUTPUT = ("output", "response")
 _CACHED_LENGTH = 256
+_TOLD = 2
+"""So many keys of a reference every message tells."""
 
 Path = tuple[str | int, ...]
 
@@ -53,17 +55,18 @@ def find(context: Context, path: Path, *, secrets: Collection[str] | None = None
 
     `secrets` None means every one may be read. With `raw`, a step's whole output is its encoded JSON.
     """
-    match path[0]:
-        case "steps":
-            return _step_value(context, path, raw=raw)
-        case "variables":
-            return _variable_value(context, path, secrets=secrets)
-        case root:
-            if root not in ROOTS:
-                raise Missing(f"there is no `{words.dotted(path[:1])}`", hint=words.nearest(str(root), ROOTS))
-            if root not in context.base:
-                raise Missing(f"this execution has no `{root}`")
-            return _root_value(context, path, raw=raw)
+    try:
+        match path[0]:
+            case "steps":
+                return _step_value(context, path, raw=raw)
+            case "variables":
+                return _variable_value(context, path, secrets=secrets)
+            case _:
+                return _root_value(context, path, raw=raw)
+    except Missing as error:
+        if len(path) > _TOLD:
+            error.reference = words.dotted(path)
+        raise
 
 
 def lookup(context: Context, path: str, *, secrets: Collection[str] = ()) -> tuple[bool, Json]:
@@ -101,7 +104,12 @@ def _remembered(path: str) -> Path:
 
 
 def _root_value(context: Context, path: Path, *, raw: bool) -> Json:
-    value = context.base[str(path[0])]
+    root = str(path[0])
+    if root not in ROOTS:
+        raise Missing(f"there is no `{root}`", hint=words.nearest(root, ROOTS))
+    if root not in context.base:
+        raise Missing(f"this execution has no `{root}`")
+    value = context.base[root]
     if isinstance(value, Raw) and len(path) == 1:
         return value if raw else codec.decode(value)
     return _inside(value, path, start=1)

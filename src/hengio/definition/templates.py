@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hengio.codec import Json
-from hengio.definition import evaluation, expressions, places, sqltext
+from hengio.definition import evaluation, expressions, places, spot, sqltext
 from hengio.definition.context import Context
 from hengio.definition.evaluation import Missing
 from hengio.definition.expressions import (
@@ -28,6 +28,7 @@ from hengio.definition.expressions import (
 )
 from hengio.definition.lookup import find, lookup
 from hengio.definition.places import Place, Unsafe
+from hengio.errors import Refused
 
 __all__ = ["Malformed", "Missing", "Place", "Unsafe", "bind", "holds", "lookup", "references", "resolve"]
 
@@ -68,34 +69,49 @@ def resolve(
     place: Place = Place.TEXT,
     raw: bool = False,
     secrets: Collection[str] | None = None,
+    field: str = "",
 ) -> Json:
     """`value` with every template in its strings filled in, through lists and objects; keys stay as they are.
 
     Strings inside a list or an object stand in no text of their own, so there a JSON body is plain text. With `raw` a
     string that is exactly a step's whole output becomes its encoded JSON (`codec.Raw`), for consumers that only encode.
     `secrets` names the sensitive variables that may be inserted; None means all. Raises `Missing`, `Malformed`,
-    `Unsafe`, and `Withheld` for another sensitive variable.
+    `Unsafe`, and `Withheld` for another sensitive variable; the message ends with where in the step's configuration the
+    template stands, if `value` is its `field`.
     """
     filler = _Filler(context, secrets=secrets, raw=raw)
-    if isinstance(value, str):
-        return filler.string(value, place)
-    return filler.members(value, Place.TEXT if place is Place.JSON_BODY else place)
+    whole = isinstance(value, str)
+    if not whole and place is Place.JSON_BODY:
+        place = Place.TEXT
+    try:
+        return filler.string(value, place) if whole else filler.members(value, place)
+    except Refused as error:
+        where = spot.refused(value, f"config.{field}", lambda text: filler.string(text, place)) if field else ""
+        raise spot.placed(error, where) from None
 
 
 def holds(condition: str, context: Context) -> bool:
     """Whether a step's condition is true. Raises `Malformed`, `Missing` or `Mismatch`."""
-    return evaluation.holds(expressions.condition(condition), _Filler(context).find)
+    try:
+        return evaluation.holds(expressions.condition(condition), _Filler(context).find)
+    except Missing as error:
+        raise spot.placed(error) from None
 
 
-def bind(sql: str, context: Context, *, secrets: Collection[str] | None = None) -> tuple[str, dict[str, Json]]:
+def bind(
+    sql: str, context: Context, *, secrets: Collection[str] | None = None, field: str = ""
+) -> tuple[str, dict[str, Json]]:
     """SQL in which every insertion is a named parameter (`:hengio_p1`), and the parameters' values (H3).
 
     An insertion never becomes text of the statement. Raises `Malformed` for one inside quotes or a comment, where a
     parameter would be nothing but text, and what `resolve` raises.
     """
-    statement, expressions_in_order = _statement(sql)
-    seek = _Filler(context, secrets=secrets).find
-    values = [evaluation.evaluate(expression, seek) for expression in expressions_in_order]
+    try:
+        statement, expressions_in_order = _statement(sql)
+        seek = _Filler(context, secrets=secrets).find
+        values = [evaluation.evaluate(expression, seek) for expression in expressions_in_order]
+    except Refused as error:
+        raise spot.placed(error, f"config.{field}" if field else "") from None
     return statement, {f"{_PARAMETER}{number}": value for number, value in enumerate(values, start=1)}
 
 

@@ -45,10 +45,10 @@ class DatabaseStep:
 
 def _config(config: dict[str, Any], context: Context) -> tuple[DatabaseConfig, dict[str, Any]]:
     """The step's configuration with templates filled in, and the values that the query's own templates stand for."""
-    resolved = {key: templates.resolve(value, context) for key, value in config.items() if key != "query"}
+    resolved = {key: templates.resolve(value, context, field=key) for key, value in config.items() if key != "query"}
     bound: dict[str, Any] = {}
     if isinstance(query := config.get("query"), str):
-        resolved["query"], bound = templates.bind(query, context)
+        resolved["query"], bound = templates.bind(query, context, field="query")
     try:
         return msgspec.convert(resolved, DatabaseConfig), bound
     except msgspec.ValidationError as error:

@@ -83,7 +83,7 @@ class FileStep:
 
 
 def _config(config: dict[str, Any], context: Context) -> FileConfig:
-    resolved = {key: templates.resolve(value, context) for key, value in config.items()}
+    resolved = {key: templates.resolve(value, context, field=key) for key, value in config.items()}
     try:
         found = msgspec.convert(resolved, FileConfig)
     except msgspec.ValidationError as error:

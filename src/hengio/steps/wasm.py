@@ -134,7 +134,7 @@ class _Plan:
             return self.whole
         secrets = self.step.config.get("secrets", ())
         filled = {
-            key: templates.resolve(value, context, raw=key in ENCODED, secrets=secrets)
+            key: templates.resolve(value, context, raw=key in ENCODED, secrets=secrets, field=key)
             for key, value in self.open.items()
         }
         return _typed({**self.fixed, **filled})

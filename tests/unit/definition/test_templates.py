@@ -13,7 +13,7 @@ from hengio.codec import Raw
 from hengio.definition import templates
 from hengio.definition.context import Context, StepEntry
 from hengio.definition.lookup import Withheld
-from hengio.definition.templates import Malformed, Missing, Place, Unsafe, bind, lookup, references, resolve
+from hengio.definition.templates import Malformed, Missing, Place, Unsafe, bind, holds, lookup, references, resolve
 
 
 def entry(output: Any, **fields: Any) -> StepEntry:
@@ -114,6 +114,7 @@ def test_a_header_refuses_control_characters(context: Context, text: str) -> Non
         ("{{steps.fetch.output.c}}", "`steps.fetch.output` has keys `a`, `b`; there is no `c`"),
         ("{{steps.fetch.output.b[2]}}", "`steps.fetch.output.b` is a list of 2; there is no [2]"),
         ("{{steps.fetch.output.a.x}}", "`steps.fetch.output.a` is a number; there is no `x`"),
+        ("{{steps.fetch.output.c[0].d}}", "`steps.fetch.output` has keys `a`, `b`; there is no `c`"),
         ("{{steps.later.output}}", "step `later` has not run before this one; steps that have: `fetch`, `skipped`"),
         ("{{steps.skipped.output}}", "step `skipped` has no output (status: skipped)"),
         ("{{steps.fetch.outptu}}", "`steps.fetch` has no `outptu`"),
@@ -126,7 +127,39 @@ def test_a_header_refuses_control_characters(context: Context, text: str) -> Non
 def test_a_missing_path_says_what_was_there(context: Context, text: str, message: str) -> None:
     with pytest.raises(Missing) as refused:
         resolve(text, context)
-    assert refused.value.message == message
+    reference = text.strip("{}$")
+    assert refused.value.message == (f"{message} (`{reference}`)" if text.count(".") > 1 else message)
+
+
+@pytest.mark.requirement("H3.12")
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("{{steps.fetch.output.c.d}}", "config.input"),
+        ("rows: {{steps.fetch.output.c.d}}", "config.input"),
+        ({"rows": "{{steps.fetch.output.c.d}}"}, "config.input.rows"),
+        ({"ok": "{{steps.fetch.output.a}}", "two words": [1, ["{{steps.fetch.output.c.d}}"]]}, None),
+    ],
+)
+def test_a_missing_path_says_where_in_the_configuration_it_stands(
+    context: Context, value: Any, place: str | None
+) -> None:
+    with pytest.raises(Missing) as refused:
+        resolve(value, context, field="input")
+    where = place or 'config.input["two words"][1][0]'
+    assert refused.value.message.endswith(f"there is no `c` (`steps.fetch.output.c.d` in `{where}`)")
+
+
+def test_what_is_refused_of_a_query_or_a_condition_names_the_whole_reference(context: Context) -> None:
+    with pytest.raises(Missing, match=r"there is no `c` \(`steps\.fetch\.output\.c\.d` in `config\.query`\)$"):
+        bind("SELECT {{steps.fetch.output.c.d}}", context, field="query")
+    with pytest.raises(Missing, match=r"there is no `c` \(`steps\.fetch\.output\.c\.d`\)$"):
+        holds("steps.fetch.output.c.d == 1", context)
+
+
+def test_every_other_refusal_says_where_it_stands_too(context: Context) -> None:
+    with pytest.raises(Withheld, match=r"\(in `config\.env\.TOKEN`\)$"):
+        resolve({"TOKEN": "${TOKEN}"}, context, secrets=(), field="env")
 
 
 def test_a_sensitive_variable_is_inserted_only_where_it_is_listed(context: Context) -> None:
