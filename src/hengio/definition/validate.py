@@ -1,7 +1,7 @@
 """Says at creation whether a job can be accepted, and everything that is wrong or doubtful about it (H3, R13.1).
 
-Shape first, then meaning. A `Catalog` tells what is known where the job will run; without one, what lies outside the
-definition is not checked.
+Shape first, then meaning; where the shape has errors, what its steps mean as far as they can be told apart. A `Catalog`
+tells what is known where the job will run; without one, what lies outside the definition is not checked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import get_args
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import content, outside, parse, ranges, routes, shape, words
+from hengio.definition import content, draft, outside, parse, ranges, routes, shape, words
 from hengio.definition.configs import CONFIGS
 from hengio.definition.findings import Findings
 from hengio.definition.flow import Flow
@@ -58,6 +58,8 @@ def validate(document: Json, *, catalog: Catalog | None = None) -> Report:
         _check_configs(document, findings)
     if job is not None:
         _check_meaning(job, findings, catalog)
+    elif not findings.full and (drafted := draft.job(document)) is not None:
+        _check_draft(drafted, findings, catalog)
     if findings.errors:
         job = None
     normalized = codec.decode(parse.canonical(job)) if job is not None else None
@@ -85,6 +87,18 @@ def _check_configs(document: Json, findings: Findings) -> None:
             findings.error(f"{path}.type", message, f"available: {words.listed(CONFIGS)}")
         elif isinstance(config := step.get("config", {}), dict):
             findings.errors_from(shape.problems(config, wanted, path=f"{path}.config", templates=True))
+
+
+def _check_draft(job: Job, findings: Findings, catalog: Catalog | None) -> None:
+    """Ids, ways, references and configurations. Nothing of order: a field that was left out may have decided it."""
+    routes.check(job, findings)
+    uses = Uses(job, findings, flow=None, variables=catalog.variables if catalog else None)
+    for place, step in enumerate(job.steps):
+        path = words.child("$.steps", place)
+        content.check_step(step, findings, path)
+        uses.check(step, path)
+        if catalog is not None:
+            outside.check(step, findings, path, catalog=catalog)
 
 
 def _check_meaning(job: Job, findings: Findings, catalog: Catalog | None) -> None:

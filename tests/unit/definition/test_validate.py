@@ -347,3 +347,42 @@ def test_a_reference_without_a_form_is_told_also_where_nothing_is_known_of_modul
 def test_a_module_that_is_not_there_is_told_with_those_that_are() -> None:
     report = judged(wasm("w", module_id="prices@9.0.0"))
     assert [problem.hint for problem in report.errors] == ["registered modules: `prices@1.0.0`, `tool`"]
+
+
+def test_what_steps_mean_is_told_beside_errors_of_shape() -> None:
+    report = judged(
+        db("a", nxet="b", next="nowhere", timeout_seconds="long"),
+        db("a", on_failure="nobody"),
+        query("c", "{{steps.gone.output}}", next=["a", "x"], then="y"),
+        wasm("d", module_id="unknown"),
+        wasm("e", module_id="prices@1.0.0", functoin="run"),
+        colour="red",
+    )
+    assert {problem.path for problem in report.errors} == {
+        "$.colour",
+        "$.steps[0].nxet",
+        "$.steps[0].next",
+        "$.steps[0].timeout_seconds",
+        "$.steps[1].id",
+        "$.steps[1].on_failure",
+        "$.steps[2].config.query",
+        "$.steps[2].next[0]",
+        "$.steps[2].next[1]",
+        "$.steps[2].then",
+        "$.steps[3].config.module_id",
+        "$.steps[4].config.functoin",
+    }
+
+
+@pytest.mark.parametrize("broken", [{"next": 5}, {"next": ["b", 5]}, {"then": 5}, {"condition": 5}, {"config": 5}])
+def test_a_field_that_does_not_fit_makes_no_error_elsewhere(broken: dict[str, Any]) -> None:
+    report = judged(db("a"), {**db("b"), **broken}, query("c", "{{steps.b.output}} {{steps.a.output}}"))
+    assert report.errors
+    assert all(problem.path.startswith("$.steps[1]") for problem in report.errors)
+
+
+@pytest.mark.parametrize("step", [5, {"type": "database"}, {"id": 5, "type": "database"}, {"id": "b", "type": "sql"}])
+def test_steps_that_cannot_be_told_apart_are_told_by_their_shape_alone(step: Any) -> None:
+    report = judged(db("a", next="b"), step)
+    assert report.errors
+    assert all(problem.path.startswith("$.steps[1]") for problem in report.errors)
