@@ -135,7 +135,7 @@ def _row(step_id: str, state: dict[str, Any]) -> list[Text]:
 
 def _remark(state: dict[str, Any]) -> str:
     if "failure" in state:
-        return str(state["failure"]["message"])
+        return str(state["failure"]["code"])
     if "routing" in state:
         return "→ " + (", ".join(state["routing"]) or "end")
     if state["status"] == "skipped":
