@@ -1,0 +1,38 @@
+"""The wasm step, where its configuration leads nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hengio.model.outcome import Failure
+from hengio.settings import Settings
+from hengio.wiring.embedded import embedded
+from tests.support.guests import ECHO, entry, reactor
+
+
+async def failure(folder: Path, config: dict[str, Any]) -> Failure:
+    """How a step of this configuration fails, where the module `echo` is registered."""
+    job = {"name": "j", "max_retries": 0, "steps": [{"id": "a", "type": "wasm", "config": config}]}
+    async with embedded(Settings(data_dir=folder)) as system:
+        await system.modules.register("echo", "1.0.0", reactor(entry(ECHO)))
+        stored, _ = await system.jobs.apply(job)
+        finished = await system.jobs.run(stored, given={"module": "echo@^^1", "rows": {}})
+    found = finished.runs[0].failure
+    assert found is not None
+    return found
+
+
+@pytest.mark.requirement("H3.12")
+async def test_a_template_without_a_value_is_told_with_its_place(tmp_path: Path) -> None:
+    config = {"module_id": "echo", "input": {"first": ["{{input.rows.first.id}}"]}}
+    found = await failure(tmp_path, config)
+    assert found.message.endswith("there is no `first` (`input.rows.first.id` in `config.input.first[0]`)")
+
+
+async def test_a_reference_that_a_template_makes_must_have_one_of_the_forms(tmp_path: Path) -> None:
+    found = await failure(tmp_path, {"module_id": "{{input.module}}"})
+    assert found.message == "'echo@^^1' does not name a module"
+    assert "`name@^1.2`" in found.details["hint"]
