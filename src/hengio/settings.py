@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -20,7 +21,8 @@ from hengio.errors import Problem, Refused
 
 CONFIG_FILE = "HENGIO_CONFIG"
 PREFIX = "HENGIO_"
-_OF_TESTS = "HENGIO_TEST_"
+_OF_OTHERS = re.compile(r"HENGIO_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_\d+_.*)?)")
+"""Not ours: what the tests are told, and what Kubernetes tells every container of a Service that is named `hengio`."""
 
 
 class Area(BaseModel):
@@ -150,7 +152,7 @@ def _environment_problems() -> Iterator[Problem]:
     simple, tables, open_ = _variables()
     for name in sorted(os.environ):
         known = name.upper()
-        if not known.startswith(PREFIX) or known == CONFIG_FILE or known.startswith(_OF_TESTS):
+        if not known.startswith(PREFIX) or known == CONFIG_FILE or _OF_OTHERS.fullmatch(known):
             continue
         if known in tables:
             if not _is_object(os.environ[name]):

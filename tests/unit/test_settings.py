@@ -75,8 +75,9 @@ def test_a_variable_that_names_no_setting_is_refused_with_the_nearest(
     assert problem.startswith(f"{name}: is the name of no setting (did you mean {near}")
 
 
-def test_variables_of_tests_and_entries_of_tables_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HENGIO_TEST_ANYTHING", "1")
+def test_variables_of_tests_of_kubernetes_and_entries_of_tables_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TEST_ANYTHING", "SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_8180_TCP_ADDR"):
+        monkeypatch.setenv(f"HENGIO_{name}", "tcp://10.0.0.1:8180")
     monkeypatch.setenv("HENGIO_VARIABLES__REGION", "south")
     monkeypatch.setenv("HENGIO_WORKER", '{"at_once": 3}')
     chosen = load()
