@@ -228,8 +228,22 @@ async def test_a_crash_does_not_let_two_exclusive_executions_run(storage: Storag
     second = await begun(storage, stored=stored, exclusive=True)
     await claimed(storage, first)
     await storage.executions.recover(everything=True, at=NOON)
-    answers = await commit(storage, a_claim(first, number=2), a_claim(second))
-    assert sorted(type(answer).__name__ for answer in answers) == ["Blocked", "Claimed"]
+    answers = await commit(storage, a_claim(second), a_claim(first, number=2))
+    assert [type(answer) for answer in answers] == [Blocked, Claimed]
+
+
+@pytest.mark.requirement("H5.8")
+async def test_an_exclusive_execution_that_waits_for_a_retry_lets_no_other_in_between(storage: Storage) -> None:
+    stored = await put_job(storage)
+    first, second = [await begun(storage, stored=stored, exclusive=True) for _ in range(2)]
+    await claimed(storage, first)
+    await commit(storage, Park(first.id, 1, NOON + 60))
+    assert await commit(storage, a_claim(second)) == [Blocked()]
+    assert await storage.executions.due(before=NOON, limit=9) == []
+    assert await storage.executions.due(before=NOON + 60, limit=9) == [Work(first.id, 2)]
+    assert isinstance((await commit(storage, a_claim(first, number=2)))[0], Claimed)
+    await commit(storage, Record(first.id, 2, (), SUCCESS))
+    assert isinstance((await commit(storage, a_claim(second)))[0], Claimed)
 
 
 @pytest.mark.requirement("H5.8")

@@ -28,7 +28,7 @@ class Begin:
 class Claim:
     """Take a pending execution for a worker, for `lease_seconds`.
 
-    Answer: `Claimed`, `Blocked` while another execution of a job that allows none beside it is running, or `Stale` when
+    Answer: `Claimed`, `Blocked` while another execution of a job that allows none beside it is under way, or `Stale` when
     the execution is not pending under that dispatch number any more.
     """
 
@@ -91,7 +91,7 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Not claimed: another execution of this job is running."""
+    """Not claimed: another execution of this job is under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import case, func, not_, or_, select, text, update
+from sqlalchemy import case, func, or_, select, text, update
 
 from hengio.clock import Micros
 from hengio.errors import NotFound
@@ -12,7 +12,7 @@ from hengio.model.execution import Execution, StepRun
 from hengio.storage.protocol import Answer, Entry, Work
 from hengio.storage.sql import rows, tables
 from hengio.storage.sql.database import Database
-from hengio.storage.sql.states import HELD, RETURNABLE
+from hengio.storage.sql.states import BEGUN, HELD, RETURNABLE
 
 _executions = tables.executions
 _step_runs = tables.step_runs
@@ -56,12 +56,12 @@ class SqlExecutions:
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         waits = text("state = 'pending'"), _executions.c.due_at <= before
-        taken = select(_executions.c.job_id).where(text(f"exclusive AND state IN {HELD}"))
+        taken = select(_executions.c.job_id).where(text(f"exclusive AND {BEGUN}"))
         turns = select(func.min(_executions.c.id)).where(*waits, text("exclusive"), _executions.c.job_id.not_in(taken))
         first = turns.group_by(_executions.c.job_id).scalar_subquery()
         query = (
             select(_executions.c.id, _executions.c.dispatch_number)
-            .where(*waits, or_(not_(_executions.c.exclusive), _executions.c.id.in_(first)))
+            .where(*waits, or_(text("NOT exclusive"), text("started_at IS NOT NULL"), _executions.c.id.in_(first)))
             .order_by(_executions.c.due_at)
             .limit(limit)
         )

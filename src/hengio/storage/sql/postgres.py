@@ -15,7 +15,7 @@ from hengio.errors import Unavailable
 from hengio.storage.protocol import Answer, Blocked, Entry
 from hengio.storage.sql import rows, upgrade
 from hengio.storage.sql.batch import Batch
-from hengio.storage.sql.states import CLAIMABLE, HELD, RETURNABLE
+from hengio.storage.sql.states import BEGUN, CLAIMABLE, HELD, RETURNABLE
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -45,8 +45,8 @@ INSERT_STEP_RUNS = (
     f"INSERT INTO step_runs ({', '.join(rows.STEP_RUN_COLUMNS)}) SELECT * FROM {_unnest(_STEP_RUN_TYPES)} "
     "ON CONFLICT DO NOTHING"
 )
-# A job that allows no execution beside another gets at most one claim here, and none while one of its runs. The unique
-# index is behind this for claims of two processes; alone it would cost the whole batch its transaction.
+# A job that allows no execution beside another gets at most one claim here, and none while another is under way. The
+# unique index is behind this for claims of two processes; alone it would cost the whole batch its transaction.
 CLAIM = f"""
 WITH pending AS (
     SELECT e.id, e.job_id, e.exclusive, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn,
@@ -60,7 +60,7 @@ WITH pending AS (
     SELECT DISTINCT ON (turn) id, worker, lease, at FROM pending
     WHERE NOT exclusive OR NOT EXISTS (
         SELECT FROM executions o
-        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN {HELD}
+        WHERE o.job_id = pending.job_id AND o.id <> pending.id AND o.exclusive AND {BEGUN}
     )
     ORDER BY turn, id
 )

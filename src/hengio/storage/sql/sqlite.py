@@ -23,7 +23,7 @@ from hengio.errors import Corrupt, Unavailable
 from hengio.storage.protocol import Answer, Entry
 from hengio.storage.sql import rows, upgrade
 from hengio.storage.sql.batch import Batch
-from hengio.storage.sql.states import CLAIMABLE, HELD, RETURNABLE
+from hengio.storage.sql.states import BEGUN, CLAIMABLE, HELD, RETURNABLE
 
 T = TypeVar("T")
 
@@ -37,8 +37,8 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 INSERT_EXECUTIONS = _insert("executions", rows.EXECUTION_COLUMNS)
 INSERT_STEP_RUNS = _insert("step_runs", rows.STEP_RUN_COLUMNS) + " ON CONFLICT DO NOTHING"
-# A job that allows no execution beside another gets at most one claim here, and none while one of its runs. Of the rows
-# of one `turn`, SQLite takes `w` from that with the least id.
+# A job that allows no execution beside another gets at most one claim here, and none while another is under way. Of the
+# rows of one `turn`, SQLite takes `w` from that with the least id.
 CLAIM = f"""
 WITH pending AS (
     SELECT e.id, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn, e.job_id, e.exclusive, w.value AS w
@@ -48,7 +48,7 @@ WITH pending AS (
     SELECT min(id) AS id, w FROM pending
     WHERE NOT exclusive OR NOT EXISTS (
         SELECT 1 FROM executions AS o
-        WHERE o.job_id = pending.job_id AND o.exclusive AND o.state IN {HELD}
+        WHERE o.job_id = pending.job_id AND o.id <> pending.id AND o.exclusive AND {BEGUN}
     )
     GROUP BY turn
 )

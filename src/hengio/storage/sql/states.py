@@ -16,3 +16,5 @@ RETURNABLE = _listed(before(ExecutionState.PENDING))
 """What may become pending: a worker gives it back, or died."""
 HELD = _listed(before(ExecutionState.SUCCESS))
 """What a worker has claimed and may end."""
+BEGUN = f"started_at IS NOT NULL AND state IN {_listed((ExecutionState.PENDING, *before(ExecutionState.SUCCESS)))}"
+"""What has begun and is not over: running, being cancelled, or given back between two of its steps."""

@@ -83,13 +83,14 @@ Index(
     sqlite_where=text("state IN ('running', 'cancelling')"),
     postgresql_where=text("state IN ('running', 'cancelling')"),
 )
-# One running execution of a job that allows none beside it: the database itself refuses a second.
+# One execution of a job that allows none beside it, from its first claim to its end: the database refuses a second.
+_BEGUN = "exclusive AND started_at IS NOT NULL AND state IN ('pending', 'running', 'cancelling')"
 Index(
     "uq_executions_exclusive",
     executions.c.job_id,
     unique=True,
-    sqlite_where=text("exclusive AND state IN ('running', 'cancelling')"),
-    postgresql_where=text("exclusive AND state IN ('running', 'cancelling')"),
+    sqlite_where=text(_BEGUN),
+    postgresql_where=text(_BEGUN),
 )
 Index("ix_executions_job_id_created_at", executions.c.job_id, executions.c.created_at)
 

@@ -6,6 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+_BEGUN = "exclusive AND started_at IS NOT NULL AND state IN ('pending', 'running', 'cancelling')"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -80,8 +82,8 @@ def upgrade() -> None:
         "executions",
         ["job_id"],
         unique=True,
-        sqlite_where=sa.text("exclusive AND state IN ('running', 'cancelling')"),
-        postgresql_where=sa.text("exclusive AND state IN ('running', 'cancelling')"),
+        sqlite_where=sa.text(_BEGUN),
+        postgresql_where=sa.text(_BEGUN),
     )
     op.create_table(
         "job_versions",
