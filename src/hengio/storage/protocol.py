@@ -28,8 +28,8 @@ class Begin:
 class Claim:
     """Take a pending execution for a worker, for `lease_seconds`.
 
-    Answer: `Claimed`, `Blocked` while another execution of a job that allows none beside it is under way, or `Stale` when
-    the execution is not pending under that dispatch number any more.
+    Answer: `Claimed`, `Blocked` while another execution of a job that allows none beside it is under way, or `Stale`
+    when the execution is not pending under that dispatch number any more.
     """
 
     execution_id: str
