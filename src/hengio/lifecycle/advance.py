@@ -7,9 +7,10 @@ what to run now. Branch positions are therefore as durable as the step results t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, assert_never
+
+from msgspec import Struct
 
 from hengio import codec
 from hengio.clock import Micros, to_iso
@@ -24,8 +25,7 @@ from hengio.model.outcome import Failure
 from hengio.model.step import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A step run that may begin at `due_at` (0: at once), seeing `context`."""
 
     step: Step
@@ -36,15 +36,13 @@ class Ready:
     context: Context
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """A step that will not run because it was routed past (ABI: Routing)."""
 
     step_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The execution is over."""
 
     state: ExecutionState

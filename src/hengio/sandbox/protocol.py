@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import LogLine, Outcome
@@ -24,8 +25,7 @@ class ContextView(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One call of a module's entry.
 
     `input` is UTF-8 JSON. `env` are further environment variables of a command. `on_log` is called from the guest's own

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from hengio.codec import Raw
 from hengio.definition.context import Context
@@ -14,8 +15,7 @@ from hengio.model.outcome import Failure, LogLine
 from hengio.model.step import Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRequest:
+class StepRequest(Struct, frozen=True, kw_only=True):
     """One attempt of one step. `context` is the branch's own view; `timeout_seconds` is what is left of every limit."""
 
     execution: Execution
@@ -28,8 +28,7 @@ class StepRequest:
     on_log: Callable[[LogLine], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
+class StepResult(Struct, frozen=True, kw_only=True):
     """How the attempt ended. `failure` None is success. `kind` is the outcome's word (`succeeded`, `out_of_fuel`, …).
 
     `context` holds variables to merge, in order; `detail` is what the type measured, kept with the step run.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -150,7 +150,9 @@ def _typed(config: dict[str, Any]) -> WasmConfig:
 def _refused(error: HengioError) -> StepResult:
     """The module is missing, disabled or has no such function; that its store is away is an ordinary failure."""
     result = failed(error)
-    return result if isinstance(error, Unavailable) else replace(result, kind=OutcomeKind.MODULE_REFUSED)
+    if isinstance(error, Unavailable):
+        return result
+    return msgspec.structs.replace(result, kind=OutcomeKind.MODULE_REFUSED)
 
 
 def _result(outcome: Outcome, module: Module, config: WasmConfig, context: Context) -> StepResult:

@@ -7,8 +7,9 @@ is one small protocol an aggregate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from hengio.clock import Micros
 from hengio.model.execution import FINAL, Execution, ExecutionState, StepRun
@@ -17,15 +18,13 @@ from hengio.model.module import Module
 from hengio.model.outcome import Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """Write a new execution, pending. Answer: `Done`."""
 
     execution: Execution
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Take a pending execution for a worker, for `lease_seconds`.
 
     Answer: `Claimed`, `Blocked` while another execution of a job that allows none beside it is under way, or `Stale`
@@ -39,8 +38,7 @@ class Claim:
     at: Micros
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """Write step runs and, with `close`, the end of the execution, in one transaction.
 
     Answer: `Done`, or `Stale` when the claim is no longer the execution's: then nothing of this entry is written.
@@ -52,8 +50,7 @@ class Record:
     close: Close | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """The final state of an execution."""
 
     state: ExecutionState
@@ -64,8 +61,7 @@ class Close:
         assert self.state in FINAL, f"'{self.state}' is no end"
 
 
-@dataclass(frozen=True, slots=True)
-class Park:
+class Park(Struct, frozen=True):
     """Give a running execution back: pending, due at `due_at`, under the next dispatch number.
 
     Answer: `Parked`, or `Stale`. A parked claim is not a lost one.
@@ -79,31 +75,26 @@ class Park:
 Entry = Begin | Claim | Record | Park
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """Not written: somebody else holds the execution now, or it is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """Not claimed: another execution of this job is under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """The execution as claimed. `lost` says that the claim before this one was neither parked nor closed."""
 
     execution: Execution
     lost: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Struct, frozen=True):
     """Given back, under this dispatch number."""
 
     dispatch_number: int
@@ -112,8 +103,7 @@ class Parked:
 Answer = Done | Stale | Blocked | Claimed | Parked
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What a dispatcher carries: an execution and the number of the publish that made it due."""
 
     execution_id: str
@@ -167,8 +157,7 @@ class ExecutionStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StoredJob:
+class StoredJob(Struct, frozen=True):
     """A job at one version. Versions count from 1; an execution keeps the one it started with."""
 
     id: str

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from hengio import codec
 from hengio.clock import SECOND, Clock
 from hengio.codec import Raw
@@ -30,8 +32,7 @@ LOG_METHODS = {"warn": "warning", "debug": "debug", "info": "info", "error": "er
 UNLIMITED = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """A finished attempt: its row, and its output wherever that is stored."""
 
     run: StepRun

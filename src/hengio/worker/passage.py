@@ -80,8 +80,7 @@ class Passage:
         return await self._park(min(later, self._deadline()))
 
     async def _attempt(self, ready: Ready) -> Ran:
-        wait = (ready.due_at - self.clock.now()) / SECOND
-        if wait > 0:
+        if ready.due_at and (wait := (ready.due_at - self.clock.now()) / SECOND) > 0:
             await asyncio.sleep(wait)
         return await self.attempts.run(ready, execution=self.execution, job=self.job, left_seconds=self._left_seconds())
 
@@ -109,7 +108,8 @@ class Passage:
         runs = [self._numbered(one.run) for one in ran]
         for one, run in zip(ran, runs, strict=True):
             self.walk.record(run, one.output)
-        runs += await self._stop_cancelled()
+        if stopped := self.walk.take_stopped():
+            runs += await self._stop_cancelled(stopped)
         runs += [self._skipped(one) for one in self.walk.take_skipped()]
         close = None
         if self.walk.ended is not None:
@@ -120,9 +120,8 @@ class Passage:
         for run in runs:
             self.attempts.tell_finished(run)
 
-    async def _stop_cancelled(self) -> list[StepRun]:
+    async def _stop_cancelled(self, branches: list[str]) -> list[StepRun]:
         """Cancel the steps of branches that a failure stopped, and describe them."""
-        branches = set(self.walk.take_stopped())
         runs = []
         for task, (ready, started) in list(self.tasks.items()):
             if ready.branch in branches:

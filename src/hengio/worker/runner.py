@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -160,7 +161,7 @@ class Runner:
             "execution_id": execution.id,
             "job_id": execution.job_id,
             "nominal_time": None if execution.nominal_time is None else to_iso(execution.nominal_time),
-            "execution_date": to_datetime(started).astimezone(DEFAULT_ZONE).date().isoformat(),
+            "execution_date": _zone_date(started // (60 * SECOND)),
         }
         context = Context(base=base, admin=self.variables, secret_names=self.secret_names)
         return Passage(
@@ -221,3 +222,9 @@ class Runner:
 
     def _tell(self, execution: Execution, kind: Any, data: dict[str, Any]) -> None:
         self.events.publish(Event(type=kind, execution_id=execution.id, at=self.clock.now(), data=data))
+
+
+@lru_cache(maxsize=64)
+def _zone_date(minute: int) -> str:
+    """The date of that minute since 1970 in the default zone; remembered, since executions of one minute share it."""
+    return to_datetime(minute * 60 * SECOND).astimezone(DEFAULT_ZONE).date().isoformat()

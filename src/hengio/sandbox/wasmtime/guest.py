@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -121,7 +120,7 @@ class Guest:
     def again(self, fuel: int) -> Guest:
         """The same call once more: heard by no listener, ended by the same deadline and the same cancel."""
         limits = msgspec.structs.replace(self.call.limits, fuel=fuel)
-        self._second = second = Guest(replace(self.call, limits=limits, on_log=None))
+        self._second = second = Guest(msgspec.structs.replace(self.call, limits=limits, on_log=None))
         second.started, second.deadline, second.cancelled = self.started, self.deadline, self.cancelled
         return second
 
