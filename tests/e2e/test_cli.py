@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,7 @@ def test_a_signal_hands_the_running_job_back_and_says_so(tmp_path: Path, number:
 
 def states(database: Path, query: str) -> list[tuple[object, ...]]:
     try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
             return connection.execute(query).fetchall()
     except sqlite3.OperationalError:  # not there yet
         return []
