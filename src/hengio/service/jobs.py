@@ -84,6 +84,7 @@ class JobService:
                 try:
                     execution = await self.storage.executions.load(execution_id)
                 except Unavailable:
+                    await asyncio.sleep(POLL_SECONDS)  # the last event may have come: nothing else would hold the loop
                     continue
                 if execution.state in FINAL:
                     runs = await self.storage.executions.runs(execution_id)
