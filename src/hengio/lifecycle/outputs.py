@@ -30,9 +30,9 @@ class Outputs:
 
         A store that is full or away is waited for: the step has done its work, and to fail it would repeat what it did.
         """
-        data = bytes(output)
-        if len(data) <= INLINE_BYTES:
+        if len(output) <= INLINE_BYTES:
             return None
+        data = bytes(output)
         digest = hashlib.sha256(data).hexdigest()
         pause = FIRST_PAUSE_SECONDS
         while True:

@@ -63,9 +63,9 @@ class Attempts:
             return Ran(self._row(ready, execution, started=started, status=StepStatus.SKIPPED, result=nothing), None)
         if self.events.watched:
             data = {"visit": ready.visit, "attempt": ready.attempt, "type": ready.step.type, "name": ready.step.name}
-            self._tell("step.started", execution.id, ready.step.id, data)
+            self.tell("step.started", execution.id, ready.step.id, data)
         request = self._request(ready, execution, job, left_seconds)
-        return await self._ran(ready, execution, started=started, result=await self._result(request, left_seconds))
+        return await self._ran(ready, execution, started=started, result=await self._result(request))
 
     def lost(self, ready: Ready, *, execution: Execution) -> Ran:
         """The row of an attempt whose worker died: it counts, and `on_crash` says whether another may follow (H5)."""
@@ -99,7 +99,7 @@ class Attempts:
                 data: dict[str, Any] = {"level": line.level, "message": line.message}
                 if line.fields:
                     data["fields"] = line.fields
-                loop.call_soon_threadsafe(self._tell, "step.log", execution.id, step.id, data)
+                loop.call_soon_threadsafe(self.tell, "step.log", execution.id, step.id, data)
 
         loop = asyncio.get_running_loop()
         return StepRequest(
@@ -113,7 +113,7 @@ class Attempts:
             on_log=on_log,
         )
 
-    async def _result(self, request: StepRequest, left_seconds: float) -> StepResult:
+    async def _result(self, request: StepRequest) -> StepResult:
         kind = self.types.get(request.step.type)
         if kind is None:
             message = f"step type '{request.step.type}' is not available"
@@ -163,7 +163,7 @@ class Attempts:
             completed_at=self.clock.now(),
             output=output if digest is None else None,
             output_digest=digest,
-            output_size=0 if output is None else len(bytes(output)),
+            output_size=0 if output is None else len(output),
             failure=result.failure,
             routing=result.routing,
             then=result.then,
@@ -190,9 +190,10 @@ class Attempts:
             data["routing"] = list(run.routing)
         if run.detail is not None:
             data["detail"] = codec.decode(run.detail)
-        self._tell("step.finished", run.execution_id, run.step_id, data)
+        self.tell("step.finished", run.execution_id, run.step_id, data)
 
-    def _tell(self, kind: EventType, execution_id: str, step_id: str | None, data: dict[str, Any]) -> None:
+    def tell(self, kind: EventType, execution_id: str, step_id: str | None, data: dict[str, Any]) -> None:
+        """Tell whoever watches, now."""
         event = Event(type=kind, execution_id=execution_id, at=self.clock.now(), step_id=step_id, data=data)
         self.events.publish(event)
 

@@ -18,7 +18,6 @@ from hengio.errors import Corrupt, NotFound, Unavailable
 from hengio.lifecycle.advance import Ended, Walk
 from hengio.lifecycle.journal import Journal
 from hengio.log import get_logger
-from hengio.model.event import Event
 from hengio.model.execution import Execution, ExecutionState
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
@@ -147,7 +146,7 @@ class Runner:
                 return await self._give_up(execution, ExecutionState.FAILED, Failure(code, error.message))
         if self.events.watched:
             data = {"job": job.name, "trigger": execution.trigger, "claim": execution.claim}
-            self._tell(execution, "execution.started", data)
+            self.attempts.tell("execution.started", execution.id, None, data)
         if claimed.lost:
             crashed = await self._count_lost(passage)
             if crashed is not None:
@@ -218,10 +217,7 @@ class Runner:
             data: dict[str, Any] = {"state": ended.state.value, "duration_ms": took}
             if why:
                 data["failure"] = why
-            self._tell(execution, "execution.finished", data)
-
-    def _tell(self, execution: Execution, kind: Any, data: dict[str, Any]) -> None:
-        self.events.publish(Event(type=kind, execution_id=execution.id, at=self.clock.now(), data=data))
+            self.attempts.tell("execution.finished", execution.id, None, data)
 
 
 @lru_cache(maxsize=64)

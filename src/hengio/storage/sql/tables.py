@@ -16,6 +16,8 @@ from sqlalchemy import (
     text,
 )
 
+from hengio.storage.sql.states import BEGUN, HELD
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -80,17 +82,16 @@ Index(
 Index(
     "ix_executions_lease",
     executions.c.lease_until,
-    sqlite_where=text("state IN ('running', 'cancelling')"),
-    postgresql_where=text("state IN ('running', 'cancelling')"),
+    sqlite_where=text(f"state IN {HELD}"),
+    postgresql_where=text(f"state IN {HELD}"),
 )
 # One execution of a job that allows none beside it, from its first claim to its end: the database refuses a second.
-_BEGUN = "exclusive AND started_at IS NOT NULL AND state IN ('pending', 'running', 'cancelling')"
 Index(
     "uq_executions_exclusive",
     executions.c.job_id,
     unique=True,
-    sqlite_where=text(_BEGUN),
-    postgresql_where=text(_BEGUN),
+    sqlite_where=text(f"exclusive AND {BEGUN}"),
+    postgresql_where=text(f"exclusive AND {BEGUN}"),
 )
 Index("ix_executions_job_id_created_at", executions.c.job_id, executions.c.created_at)
 
