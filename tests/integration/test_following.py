@@ -41,4 +41,4 @@ async def test_a_database_that_is_away_when_the_last_event_came_is_asked_again_a
         finished = await system.jobs.run(stored)
     assert finished.execution.state is ExecutionState.SUCCESS
     pauses = [later - earlier for earlier, later in pairwise(asked[: TIMES + 1])]
-    assert min(pauses) >= PAUSE_SECONDS
+    assert min(pauses) >= PAUSE_SECONDS * 0.9  # a timer may be a hair early
