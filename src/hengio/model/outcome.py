@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from hengio.codec import Raw
+from hengio.model.grant import Grant
 
 
 class OutcomeKind(StrEnum):
@@ -69,7 +70,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """How one call of a module ended and what it took.
 
     `fuel_exact` is false where the compiler reports only a lower bound. `context_writes` are the guest's `set_context`
-    calls in order. `wrote` is true when a host call with an effect outside was made.
+    calls in order. `io_calls` counts requests to the world outside, `wrote` is true when one of them may have changed
+    something there, `denials` are the grants that were missing, in order and without repeats.
     """
 
     kind: OutcomeKind
@@ -83,6 +85,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     compiler: str = ""
     host_calls: int = 0
     io_calls: int = 0
+    wrote: bool = False
+    denials: tuple[Grant, ...] = ()
     logs: tuple[LogLine, ...] = ()
     logs_dropped: int = 0
     context_writes: tuple[tuple[str, Any], ...] = ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from enum import IntEnum
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
+from hengio.model.grant import Grant
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import LogLine, Outcome
 
@@ -25,11 +27,64 @@ class ContextView(Protocol):
         ...
 
 
+class Status(IntEnum):
+    """The upper half of what a host function returns (ABI: Reactor)."""
+
+    OK = 0
+    NOT_FOUND = 1
+    PERMISSION_DENIED = 2
+    INVALID_REQUEST = 3
+    DEADLINE = 4
+    LIMIT_EXCEEDED = 5
+    UNAVAILABLE = 6
+    FAILED = 7
+
+
+OutsideFunction = Literal["http_request", "db_query", "file_read", "file_write"]
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """One request of a guest to the world outside its execution.
+
+    `request` is the JSON of `http_request` and `db_query`, the UTF-8 path of the file functions; `data` what
+    `file_write` writes. `number` counts the requests of this call from 1. `seconds_left` of the call's own time: the
+    answer must come within it.
+    """
+
+    function: OutsideFunction
+    request: bytes
+    number: int
+    seconds_left: float
+    data: bytes = b""
+
+
+class Answered(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer. `reply` is the value, or `{"code", "message"}` under any status but `OK`.
+
+    `wrote` is true if something outside may have changed. `denied` is the grant that was missing.
+    """
+
+    status: Status
+    reply: bytes
+    wrote: bool = False
+    denied: Grant | None = None
+
+
+class Outside(Protocol):
+    """What one call may reach outside its execution, as far as its grants go (R4.7, R4.8, R5.6).
+
+    Promises: nothing a guest asks for is raised, a denial is an answer. Cancelling ends what is under way.
+    """
+
+    async def answer(self, ask: Ask) -> Answered: ...
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One call of a module's entry.
 
     `input` is UTF-8 JSON. `env` are further environment variables of a command. `on_log` is called from the guest's own
-    thread for every kept line, and must be quick.
+    thread for every kept line, and must be quick. `outside` None: every request of a host function that reaches outside
+    is denied.
     """
 
     digest: str
@@ -41,6 +96,7 @@ class Call(Struct, frozen=True, kw_only=True):
     output_mode: Literal["auto", "data"] = "auto"
     env: Mapping[str, str] = field(default_factory=dict)
     on_log: Callable[[LogLine], None] | None = None
+    outside: Outside | None = None
 
 
 class Sandbox(Protocol):

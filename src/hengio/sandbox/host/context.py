@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Any
 
 from hengio import codec
 from hengio.model.module import Limits
-from hengio.sandbox.protocol import ContextView
+from hengio.sandbox.host.answer import Answer, refusal
+from hengio.sandbox.protocol import ContextView, Status
 
-
-class Status(IntEnum):
-    """The upper half of what a host function returns (ABI: Reactor)."""
-
-    OK = 0
-    NOT_FOUND = 1
-    PERMISSION_DENIED = 2
-    INVALID_REQUEST = 3
-    DEADLINE = 4
-    LIMIT_EXCEEDED = 5
-    UNAVAILABLE = 6
-    FAILED = 7
-
-
-Answer = tuple[Status, bytes]
 PATH_BYTES = 4_096
 """The longest path or key that is read."""
-
-
-def refusal(status: Status, message: str) -> Answer:
-    """The reply that goes with a status other than 0."""
-    return status, codec.encode({"code": status.name.lower(), "message": message})
 
 
 class ContextCalls:

@@ -6,17 +6,19 @@ import os
 import struct
 
 from hengio.model.outcome import OutcomeKind
-from hengio.sandbox.host.context import Answer, Status, refusal
+from hengio.sandbox.host.answer import Answer, refusal
 from hengio.sandbox.host.log import LEVELS
+from hengio.sandbox.protocol import OutsideFunction, Status
 from hengio.sandbox.wasmtime.callback import Definitions, HostFunction
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 
 MODULE = "hengio_v1"
 IO = frozenset({"http_request", "db_query", "file_read", "file_write"})
 """Functions with an effect or a source outside the execution."""
-LATER = frozenset((MODULE, name) for name in IO)
 NOTHING_WAITS = 0xFFFF_FFFF
 """−1 of `take_result`."""
+_REQUEST_LIMIT = 16 << 20
+"""Bytes of a request, or of a file that is written, at most."""
 _TEXT_LIMIT = 64 << 10
 """Bytes of an AssemblyScript text that are read at most."""
 
@@ -52,6 +54,39 @@ def set_context(guest: Guest, key: int, key_length: int, value: int, value_lengt
     guest.require(key, key_length)
     guest.require(value, value_length)
     return _answer(guest, denied)
+
+
+def http_request(guest: Guest, pointer: int, length: int) -> int:
+    """`hengio_v1.http_request`."""
+    return _ask(guest, "http_request", (pointer, length))
+
+
+def db_query(guest: Guest, pointer: int, length: int) -> int:
+    """`hengio_v1.db_query`."""
+    return _ask(guest, "db_query", (pointer, length))
+
+
+def file_read(guest: Guest, path: int, path_length: int) -> int:
+    """`hengio_v1.file_read`."""
+    return _ask(guest, "file_read", (path, path_length))
+
+
+def file_write(guest: Guest, path: int, path_length: int, data: int, data_length: int) -> int:
+    """`hengio_v1.file_write`."""
+    return _ask(guest, "file_write", (path, path_length), (data, data_length))
+
+
+def _ask(guest: Guest, function: OutsideFunction, *spans: tuple[int, int]) -> int:
+    """A request to the world outside. What is too large is not copied."""
+    denied = _too_many(guest)
+    if denied is None and sum(length for _, length in spans) > _REQUEST_LIMIT:
+        denied = refusal(Status.LIMIT_EXCEEDED, f"a request has at most {_REQUEST_LIMIT} bytes")
+    if denied is not None:
+        for pointer, length in spans:
+            guest.require(pointer, length)
+        return _answer(guest, denied)
+    answer = guest.ask(function, *[guest.read(pointer, length) for pointer, length in spans])
+    return _answer(guest, (answer.status, answer.reply))
 
 
 def take_result(guest: Guest, pointer: int, capacity: int) -> int:
@@ -117,6 +152,10 @@ FUNCTIONS: dict[tuple[str, str], tuple[str, HostFunction]] = {
     (MODULE, "log"): ("(i32, i32, i32) -> ()", log),
     (MODULE, "get_context"): ("(i32, i32) -> i64", get_context),
     (MODULE, "set_context"): ("(i32, i32, i32, i32) -> i64", set_context),
+    (MODULE, "http_request"): ("(i32, i32) -> i64", http_request),
+    (MODULE, "db_query"): ("(i32, i32) -> i64", db_query),
+    (MODULE, "file_read"): ("(i32, i32) -> i64", file_read),
+    (MODULE, "file_write"): ("(i32, i32, i32, i32) -> i64", file_write),
     (MODULE, "take_result"): ("(i32, i32) -> i32", take_result),
     ("env", "abort"): ("(i32, i32, i32, i32) -> ()", abort),
     ("env", "trace"): ("(i32, i32, f64, f64, f64, f64, f64) -> ()", trace),

@@ -5,21 +5,29 @@ One `Guest` belongs to one call and one thread; nothing in it outlives the call.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import threading
 import time
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import msgspec
 
+from hengio.model.grant import Grant
 from hengio.model.outcome import Frame, OutcomeKind
 from hengio.sandbox.host.context import ContextCalls
 from hengio.sandbox.host.log import Lines, Logs
-from hengio.sandbox.protocol import Call
+from hengio.sandbox.host.outside import DENIED
+from hengio.sandbox.protocol import Answered, Ask, Call, OutsideFunction
 from hengio.sandbox.wasmtime.capi import KEEP
 
 _memory_size, _memory_data = KEEP.memory_data_size, KEEP.memory_data
 _string_at, _memmove = ctypes.string_at, ctypes.memmove
+
+
+_MOST_DENIALS = 100
+"""Different missing grants that an outcome names."""
 
 
 class Stop(Exception):
@@ -43,6 +51,8 @@ class Guest:
         "_context",
         "_known_size",
         "_logs",
+        "_loop",
+        "_pending",
         "_second",
         "_start",
         "_streams",
@@ -52,7 +62,9 @@ class Guest:
         "closed",
         "context",
         "deadline",
+        "denials",
         "host_calls",
+        "io_calls",
         "memory",
         "memory_known",
         "output",
@@ -61,10 +73,16 @@ class Guest:
         "reply",
         "started",
         "stop",
+        "wrote",
     )
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.call = call
+        self._loop = loop
+        self._pending: Future[Answered] | None = None
+        self.io_calls = 0
+        self.wrote = False
+        self.denials: dict[Grant, None] = {}
         self.cancelled = False
         self.started = self.deadline = 0.0
         self.context = self.memory = self._start = 0
@@ -129,6 +147,8 @@ class Guest:
         self.cancelled = True
         if self._woken is not None:
             self._woken.set()
+        if self._pending is not None:
+            self._pending.cancel()
         if self._second is not None:
             self._second.cancel()
 
@@ -146,6 +166,31 @@ class Guest:
         left = min(seconds, self.deadline - time.monotonic(), threading.TIMEOUT_MAX)
         self._woken.wait(0 if self.cancelled else max(0.0, left))
         self.check()
+
+    def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered:
+        """Ask the world outside and wait for its answer, but neither past the deadline nor past a cancel."""
+        self.io_calls += 1
+        outside, loop = self.call.outside, self._loop
+        if outside is None or loop is None:
+            return DENIED
+        left = self.deadline - time.monotonic()
+        ask = Ask(function=function, request=request, data=data, number=self.io_calls, seconds_left=left)
+        self._pending = asyncio.run_coroutine_threadsafe(outside.answer(ask), loop)
+        if self.cancelled:
+            self._pending.cancel()
+        try:
+            answer = self._pending.result(left)
+        except (TimeoutError, CancelledError):
+            self._pending.cancel()
+            self.wrote = self.wrote or function != "file_read"  # nobody knows how far it came
+            self.check()
+            raise Stop(OutcomeKind.TIMED_OUT, "timed_out", "a request outside did not end in time") from None
+        finally:
+            self._pending = None
+        self.wrote = self.wrote or answer.wrote
+        if answer.denied is not None and len(self.denials) < _MOST_DENIALS:
+            self.denials[answer.denied] = None
+        return answer
 
     def read(self, pointer: int, length: int) -> bytes:
         """Bytes of guest memory. Raises `Stop` (`bad_pointer`) unless all of them lie inside it."""

@@ -106,8 +106,6 @@ def _refusal(item: Import) -> str:
     name = (item.module, item.name)
     if item.kind != "func":
         return f"a {item.kind} can not be imported"
-    if name in abi.LATER:
-        return "comes in a later release"
     offered = wasi.TYPES.get(item.name) if item.module == wasi.MODULE else abi.TYPES.get(name)
     if offered is None:
         return "not offered"

@@ -65,7 +65,7 @@ class WasmtimeSandbox:
         refusal = _misfit(compiled, call)
         if refusal is not None:
             return refusal
-        guest = Guest(call)
+        guest = Guest(call, asyncio.get_running_loop())
         try:
             return await self._threads.submit(lambda: perform(self._engine, compiled, guest, witness=self._witness))
         except asyncio.CancelledError:

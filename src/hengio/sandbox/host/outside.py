@@ -1,0 +1,60 @@
+"""What one call may reach outside its execution: each request goes to its capability with the call's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from hengio.model.grant import Grant
+from hengio.sandbox.host.answer import answered
+from hengio.sandbox.protocol import Answered, Ask, OutsideFunction, Status
+
+DENIED = answered(Status.PERMISSION_DENIED, "this call may reach nothing outside its execution")
+Layer = tuple[Grant, ...]
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """Who asks. A request is allowed if **every** layer holds a grant for it: what an administrator granted the module,
+    and what the job narrows that to. `key` is (root execution, step, visit) as text, equal on retry, rerun and redrive:
+    with a request's number it makes an idempotency key.
+    """
+
+    layers: tuple[Layer, ...]
+    key: str
+    http_bytes: int = 16 << 20
+    database_rows: int = 10_000
+    file_bytes: int = 64 << 20
+
+
+class Capability(Protocol):
+    """Answers the requests of one or more host functions. Checks the grants before it does anything (R5.6).
+
+    Promises: never raises but for being cancelled; ends within `ask.seconds_left`.
+    """
+
+    async def answer(self, ask: Ask, scope: Scope) -> Answered: ...
+
+
+class Capabilities(Struct, frozen=True):
+    """Those of this installation, by host function."""
+
+    by_function: Mapping[OutsideFunction, Capability] = field(default_factory=dict)
+
+    def of(self, scope: Scope) -> ScopedOutside:
+        """The outside as a call of this scope reaches it."""
+        return ScopedOutside(self, scope)
+
+
+class ScopedOutside(Struct, frozen=True):
+    """`Outside` for one call."""
+
+    capabilities: Capabilities
+    scope: Scope
+
+    async def answer(self, ask: Ask) -> Answered:
+        capability = self.capabilities.by_function.get(ask.function)
+        if capability is None:
+            return answered(Status.UNAVAILABLE, f"{ask.function} is not available here")
+        return await capability.answer(ask, self.scope)
