@@ -1,0 +1,8 @@
+;; Imports `log` with other types than it has.
+;; expect: refused
+(module
+  (import "hengio_v1" "log" (func $log (param i64)))
+  (memory (export "memory") 1)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,9 @@
+;; Declares several memories: the limit would count for each.
+;; expect: refused
+(module
+  (memory (export "memory") 1)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (i64.const 0))
+  (memory 1)
+  (memory 1))

@@ -1,0 +1,7 @@
+;; Declares a shared memory.
+;; expect: refused
+(module
+  (memory (export "memory") 1 2 shared)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,8 @@
+;; Declares a table of four thousand million entries.
+;; expect: refused module_refused
+(module
+  (memory (export "memory") 1)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (i64.const 0))
+  (table 4000000000 funcref))

@@ -1,0 +1,11 @@
+;; Finds the environment of its host.
+;; expect: succeeded
+(module
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (drop (call $sizes (i32.const 64) (i32.const 68)))
+    (if (i32.load (i32.const 64)) (then (unreachable)))
+    (i64.or (i64.shl (i64.const 8) (i64.const 32)) (i64.const 4)))
+  (data (i32.const 8) "true"))
