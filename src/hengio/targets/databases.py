@@ -11,7 +11,7 @@ from hengio.errors import NotFound, Refused
 from hengio.targets.postgres import PostgresDatabase
 from hengio.targets.reply import Reply
 from hengio.targets.sqlite import SqliteFile
-from hengio.targets.statement import Parameters
+from hengio.targets.statement import Dialect, Parameters, Tables, Work
 
 SCHEMES = ("sqlite:///name.db", "postgresql://user:password@host:5432/database")
 TIMEOUT_SECONDS = 300.0
@@ -21,9 +21,12 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 class Target(Protocol):
     """One database."""
 
-    async def execute(
-        self, query: str, sets: Sequence[Parameters], *, read_only: bool, max_rows: int, timeout_seconds: float
-    ) -> Reply: ...
+    @property
+    def dialect(self) -> Dialect: ...
+
+    async def transact(
+        self, work: Sequence[Work], *, read_only: bool, max_rows: int, timeout_seconds: float, tables: Tables | None
+    ) -> list[Reply]: ...
 
     async def close(self) -> None: ...
 
@@ -55,17 +58,69 @@ class Databases:
         strings, times as RFC 3339, bytes as base64. Raises `SqlError` (a `Refused`) for what the database refuses,
         `TooManyRows`, `TimedOut`, `NotFound` for an unknown connection, `Unavailable` when trying again may help.
         """
+        target = self._known(connection)
+        sets = _sets(parameters, batch)
+        if not sets:
+            return Reply([], 0, 0)
+        return (
+            await self._transact(
+                target,
+                [Work(query, sets)],
+                read_only=read_only,
+                max_rows=max_rows,
+                timeout_seconds=TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds,
+            )
+        )[0]
+
+    async def transact(
+        self,
+        connection: str,
+        work: Sequence[Work],
+        *,
+        read_only: bool,
+        max_rows: int,
+        timeout_seconds: float,
+        tables: Tables | None = None,
+    ) -> list[Reply]:
+        """Run several statements in one transaction; `max_rows` is for all of them together.
+
+        `tables`, if given, are all that may be touched; only SQLite can hold to it. Raises as `execute`.
+        """
+        return await self._transact(
+            self._known(connection),
+            work,
+            read_only=read_only,
+            max_rows=max_rows,
+            timeout_seconds=timeout_seconds,
+            tables=tables,
+        )
+
+    def dialect(self, connection: str) -> Dialect:
+        """Which SQL the connection speaks. Raises `NotFound`."""
+        return self._known(connection).dialect
+
+    async def _transact(
+        self,
+        target: Target,
+        work: Sequence[Work],
+        *,
+        read_only: bool,
+        max_rows: int,
+        timeout_seconds: float,
+        tables: Tables | None = None,
+    ) -> list[Reply]:
+        if isinstance(target, SqliteFile):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return await target.transact(
+            work, read_only=read_only, max_rows=max_rows, timeout_seconds=timeout_seconds, tables=tables
+        )
+
+    def _known(self, connection: str) -> Target:
         target = self._targets.get(connection)
         if target is None:
             known = ", ".join(sorted(self._targets)) or "none"
             raise NotFound(f"connection '{connection}' is not defined", hint=f"defined: {known}")
-        sets = _sets(parameters, batch)
-        if not sets:
-            return Reply([], 0, 0)
-        if isinstance(target, SqliteFile):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        limit = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
-        return await target.execute(query, sets, read_only=read_only, max_rows=max_rows, timeout_seconds=limit)
+        return target
 
     async def close(self) -> None:
         """End every connection."""

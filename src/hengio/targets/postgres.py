@@ -18,7 +18,7 @@ from hengio import address, codec
 from hengio.errors import HengioError, Refused, Unavailable
 from hengio.targets import reply
 from hengio.targets.reply import Reply, Rows, SqlError, TimedOut, distinct
-from hengio.targets.statement import Parameters, keyword, position, prepare
+from hengio.targets.statement import Dialect, Tables, Work, keyword, position, prepare
 
 _CONNECTIONS = 8
 _CONNECT_SECONDS = 10.0
@@ -52,16 +52,24 @@ class PostgresDatabase:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._making = asyncio.Lock()
 
-    async def execute(
-        self, query: str, sets: Sequence[Parameters], *, read_only: bool, max_rows: int, timeout_seconds: float
-    ) -> Reply:
-        """As `Databases.execute`. Cancelling cancels the statement on the server."""
-        if read_only and keyword(query) not in _QUERIES:
+    dialect: Dialect = "postgres"
+
+    async def transact(
+        self, work: Sequence[Work], *, read_only: bool, max_rows: int, timeout_seconds: float, tables: Tables | None
+    ) -> list[Reply]:
+        """As `Databases.transact`. Cancelling cancels the statement on the server."""
+        if tables is not None:
+            raise SqlError(f"{self._where}: PostgreSQL cannot be held to single tables here")
+        if read_only and any(keyword(each.query) not in _QUERIES for each in work):
             raise SqlError(f"{self._where}: the step is read-only, which allows {', '.join(sorted(_QUERIES))}")
         try:
             async with asyncio.timeout(timeout_seconds):
                 async with self._transaction(read_only=read_only, timeout_seconds=timeout_seconds) as connection:
-                    return await self._run(connection, query, sets, max_rows)
+                    replies: list[Reply] = []
+                    for each in work:
+                        left = max_rows - sum(reply.row_count for reply in replies)
+                        replies.append(await self._run(connection, each, left))
+                    return replies
         except TimeoutError:
             raise TimedOut(f"{self._where}: the statement ran longer than {timeout_seconds:g} s") from None
         except asyncpg.PostgresError as error:
@@ -69,21 +77,19 @@ class PostgresDatabase:
         except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:
             raise self._client_fault(error) from None
 
-    async def _run(
-        self, connection: asyncpg.Connection[Any], query: str, sets: Sequence[Parameters], max_rows: int
-    ) -> Reply:
+    async def _run(self, connection: asyncpg.Connection[Any], work: Work, max_rows: int) -> Reply:
         rows, affected = Rows(most=max_rows), 0
         prepared: dict[str, PreparedStatement[Any]] = {}
-        for place, parameters in enumerate(sets):
-            where = "parameters" if len(sets) == 1 else f"batch[{place}]"
-            statement = prepare(query, style="dollar", positional=not isinstance(parameters, dict))
+        for number, parameters in enumerate(work.sets):
+            where = work.where(number)
+            statement = prepare(work.query, style="dollar", positional=not isinstance(parameters, dict))
             values = statement.values(parameters, place=where)
             try:
                 if statement.text not in prepared:
                     prepared[statement.text] = await connection.prepare(statement.text)
                 affected += await _one(prepared[statement.text], values, rows)
             except asyncpg.PostgresError as error:
-                spot = f", {where}" if len(sets) > 1 else ""
+                spot = f", {where}" if where != "parameters" else ""
                 raise self._fault(error, spot=spot, text=statement.text) from None  # it may hold values
         return Reply(rows.rows, len(rows.rows), affected)
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from hengio import codec
 from hengio.errors import HengioError, NotFound, Refused, Unavailable
 from hengio.targets.reply import Reply, Rows, SqlError, TimedOut, distinct
-from hengio.targets.statement import Parameters, Statement, prepare
+from hengio.targets.statement import Dialect, Statement, Tables, Work, prepare
 
 _THREADS = 8
 _BUSY_SECONDS = 5.0
@@ -27,6 +27,8 @@ _VALUE_BYTES = 64 << 20
 _PROGRESS_STEPS = 2_000
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _NEVER = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT})
+_TABLELESS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_OF_TABLES = frozenset({sqlite3.SQLITE_READ, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _PRAGMAS = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
 )
@@ -43,14 +45,16 @@ class SqliteFile:
         self._path = path
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"sqlite-{name}")
 
-    async def execute(
-        self, query: str, sets: Sequence[Parameters], *, read_only: bool, max_rows: int, timeout_seconds: float
-    ) -> Reply:
-        """As `Databases.execute`. Cancelling interrupts the statement, which is then rolled back."""
-        call = _Call(self._name, self._path, read_only=read_only, timeout_seconds=timeout_seconds)
+    dialect: Dialect = "sqlite"
+
+    async def transact(
+        self, work: Sequence[Work], *, read_only: bool, max_rows: int, timeout_seconds: float, tables: Tables | None
+    ) -> list[Reply]:
+        """As `Databases.transact`. Cancelling interrupts the statement, which is then rolled back."""
+        call = _Call(self._name, self._path, read_only=read_only, timeout_seconds=timeout_seconds, tables=tables)
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, lambda: call.run(query, sets, max_rows=max_rows))
+            return await loop.run_in_executor(self._threads, lambda: call.run(work, max_rows=max_rows))
         except asyncio.CancelledError:
             call.cancelled = True
             raise
@@ -62,28 +66,38 @@ class SqliteFile:
 class _Call:
     """One transaction on a connection of its own, in a thread. `cancelled` is set from outside."""
 
-    def __init__(self, name: str, path: Path, *, read_only: bool, timeout_seconds: float) -> None:
+    def __init__(
+        self, name: str, path: Path, *, read_only: bool, timeout_seconds: float, tables: Tables | None
+    ) -> None:
         self._name = name
         self._path = path
         self._read_only = read_only
+        self._tables = tables
         self._limit = timeout_seconds
         self._deadline = time.monotonic() + timeout_seconds
         self.cancelled = False
 
-    def run(self, query: str, sets: Sequence[Parameters], *, max_rows: int) -> Reply:
+    def run(self, work: Sequence[Work], *, max_rows: int) -> list[Reply]:
         with self._translated(), closing(self._open()) as connection:
             connection.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
             connection.set_authorizer(self._authorize)
             connection.set_progress_handler(self._over, _PROGRESS_STEPS)
-            rows, affected = Rows(most=max_rows), 0
-            for place, parameters in enumerate(sets):
-                where = "parameters" if len(sets) == 1 else f"batch[{place}]"
-                statement = prepare(query, style="named", positional=not isinstance(parameters, dict))
-                affected += self._one(connection, statement, statement.values(parameters, place=where), rows)
+            replies: list[Reply] = []
+            for each in work:
+                left = max_rows - sum(reply.row_count for reply in replies)
+                replies.append(self._each(connection, each, Rows(most=left)))
             connection.set_authorizer(None)
             if self._over():
                 raise sqlite3.OperationalError("interrupted")
             connection.execute("COMMIT")
+        return replies
+
+    def _each(self, connection: sqlite3.Connection, work: Work, rows: Rows) -> Reply:
+        affected = 0
+        for number, parameters in enumerate(work.sets):
+            statement = prepare(work.query, style="named", positional=not isinstance(parameters, dict))
+            values = statement.values(parameters, place=work.where(number))
+            affected += self._one(connection, statement, values, rows)
         return Reply(rows.rows, len(rows.rows), affected)
 
     def _one(self, connection: sqlite3.Connection, statement: Statement, values: list[Any], rows: Rows) -> int:
@@ -118,7 +132,14 @@ class _Call:
         return self.cancelled or time.monotonic() > self._deadline
 
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
-        return sqlite3.SQLITE_OK if self._allows(action, first or "", second) else sqlite3.SQLITE_DENY
+        allowed = self._allows(action, first or "", second) and self._within(action, first or "")
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    def _within(self, action: int, first: str) -> bool:
+        """Whether what is touched is one of the tables that may be; a query without tables touches none."""
+        if self._tables is None or action in _TABLELESS:
+            return True
+        return action in _OF_TABLES and first.lower() in self._tables
 
     def _allows(self, action: int, first: str, second: str | None) -> bool:
         match action:

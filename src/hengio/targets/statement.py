@@ -16,6 +16,9 @@ from hengio.errors import Refused
 
 Parameters = Mapping[str, Any] | Sequence[Any]
 Style = Literal["dollar", "named"]
+Dialect = Literal["sqlite", "postgres"]
+Tables = frozenset[str]
+"""Names of tables of the main schema, in lower case."""
 
 _TOKEN = re.compile(
     r"""
@@ -33,6 +36,21 @@ _TOKEN = re.compile(
 )
 _BEFORE_KEYWORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*", re.DOTALL)
 _WORD = re.compile(r"\w+|\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One query of a transaction, run once for each of its parameter sets. `place` names it in errors, if it needs a
+    name."""
+
+    query: str
+    sets: Sequence[Parameters]
+    place: str = ""
+
+    def where(self, number: int) -> str:
+        """How an error calls one of the sets."""
+        set_ = "parameters" if len(self.sets) == 1 else f"batch[{number}]"
+        return f"{self.place}.{set_}" if self.place else set_
 
 
 @dataclass(frozen=True, slots=True)

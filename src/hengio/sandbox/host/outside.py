@@ -27,6 +27,10 @@ class Scope(Struct, frozen=True, kw_only=True):
     database_rows: int = 10_000
     file_bytes: int = 64 << 20
 
+    def __post_init__(self) -> None:
+        if not self.layers:  # every one of none would be satisfied
+            raise ValueError("a scope has at least one layer of grants")
+
 
 class Capability(Protocol):
     """Answers the requests of one or more host functions. Checks the grants before it does anything (R5.6).

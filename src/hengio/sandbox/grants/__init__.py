@@ -1,0 +1,1 @@
+"""What grants mean: resource patterns and what they match. Pure."""

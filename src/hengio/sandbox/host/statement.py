@@ -1,0 +1,114 @@
+"""What a guest's SQL does, read from its syntax tree: one half of the boundary (the database's own is the other).
+
+Only queries and changes of rows pass. What defines tables, touches the session, another transaction, a file, a program
+or the network is refused, whatever it is called, and so is what cannot be parsed.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import sqlglot
+from msgspec import Struct
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from hengio.errors import Refused
+from hengio.targets.statement import Dialect
+
+MOST_BYTES = 256 << 10
+_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_NEVER = (
+    *(exp.Command, exp.DDL, exp.Drop, exp.Alter, exp.Set, exp.Use, exp.Pragma, exp.Attach, exp.Detach, exp.Copy),
+    *(exp.Transaction, exp.Commit, exp.Rollback, exp.Into, exp.Lock, exp.LoadData, exp.Kill, exp.Describe),
+)
+_FUNCTIONS = frozenset(
+    {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "set_config", "dblink", "query_to_xml"}
+    | {"nextval", "setval", "copy", "file_read", "database_to_xml", "schema_to_xml", "table_to_xml", "cursor_to_xml"}
+)
+_FUNCTION_STARTS = (
+    *(
+        "pg_read",
+        "pg_ls_",
+        "pg_stat_file",
+        "pg_write",
+        "pg_file",
+        "pg_terminate",
+        "pg_cancel",
+        "pg_reload",
+        "pg_rotate",
+    ),
+    *(
+        "pg_logical",
+        "pg_create",
+        "pg_drop",
+        "pg_replication",
+        "pg_advisory",
+        "pg_try_advisory",
+        "pg_switch",
+        "pg_backup",
+    ),
+    *(
+        "pg_notify",
+        "pg_promote",
+        "pg_wal",
+        "lo_",
+        "loread",
+        "lowrite",
+        "dblink",
+        "plpy",
+        "pg_execute",
+        "currval",
+        "lastval",
+    ),
+)
+
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would quote statements
+
+
+class Statement(Struct, frozen=True):
+    """Whether it changes rows, and the tables it names: `(schema or "", table)` in lower case."""
+
+    writes: bool
+    tables: frozenset[tuple[str, str]]
+
+
+def read(query: str, dialect: Dialect) -> Statement:
+    """Raises `Refused` unless it is one query, or one change of rows."""
+    if len(query.encode(errors="replace")) > MOST_BYTES:
+        raise Refused(f"a statement has at most {MOST_BYTES} bytes")
+    if "\x00" in query:
+        raise Refused("a statement has no NUL in it")
+    try:
+        parsed = [tree for tree in sqlglot.parse(query, read=dialect) if tree is not None]
+    except (SqlglotError, RecursionError) as error:
+        raise Refused("the statement cannot be parsed") from error
+    if len(parsed) != 1:
+        raise Refused("one statement a query; several go into `statements`")
+    tree = parsed[0]
+    if not isinstance(tree, (exp.Query, *_CHANGES)):
+        raise Refused(f"{_word(tree)} is neither a query nor a change of rows")
+    _check(tree)
+    changes = any(isinstance(node, _CHANGES) for node in tree.walk())
+    return Statement(changes, _tables(tree))
+
+
+def _check(tree: exp.Expr) -> None:
+    for node in tree.walk():
+        if isinstance(node, _NEVER) and not isinstance(node, (*_CHANGES, exp.Query)):
+            raise Refused(f"{_word(node)} is not allowed in a statement of a module")
+        if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
+            name = str(node.this).lower()
+            if name in _FUNCTIONS or name.startswith(_FUNCTION_STARTS):
+                raise Refused(f"the function {name[:60]} is not allowed in a statement of a module")
+
+
+def _tables(tree: exp.Expr) -> frozenset[tuple[str, str]]:
+    """Without what WITH defines itself."""
+    own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    found = {(table.db.lower(), table.name.lower()) for table in tree.find_all(exp.Table)}
+    return frozenset(one for one in found if one[1] and not (not one[0] and one[1] in own))
+
+
+def _word(node: exp.Expr) -> str:
+    return str(node.this).upper()[:40] if isinstance(node, exp.Command) else type(node).__name__.upper()
