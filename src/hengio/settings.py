@@ -62,6 +62,13 @@ class SandboxSettings(Area):
     cache_mb: int = Field(512, ge=1, description="MiB of compiled code kept in memory")
 
 
+class Secret(Area):
+    """A secret that modules use by name, and the hosts it may be sent to."""
+
+    value: SecretStr = Field(description="what is sent: a token, or `user:password` for basic authentication")
+    hosts: list[str] = Field(description="host names it is bound to; `*.` before a name means those below it")
+
+
 class ServerSettings(Area):
     """Where `hengio serve` listens."""
 
@@ -93,6 +100,9 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     variables: dict[str, Any] = Field(default_factory=dict, description="variables that jobs may use as ${NAME}")
     connections: dict[str, SecretStr] = Field(default_factory=dict, description="named databases: name = URL")
+    secrets: dict[str, Secret] = Field(
+        default_factory=dict, description="secrets that modules use by name: name = {value, hosts}"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -51,7 +51,7 @@ def open_blobs(url: str, *, area: str, s3: S3Options | None = None) -> Blobs:
         case "memory":
             return ObstoreBlobs(MemoryStore(), area=area)
         case "file" if parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
-            return _open_folder(Path(unquote(parts.path)) / area, area)
+            return open_folder(Path(unquote(parts.path)) / area, area=area)
         case "s3" if parts.netloc:
             return ObstoreBlobs(_s3_store(parts.netloc, parts.path, area, s3 or S3Options()), area=area)
         case _:
@@ -61,7 +61,8 @@ def open_blobs(url: str, *, area: str, s3: S3Options | None = None) -> Blobs:
             )
 
 
-def _open_folder(root: Path, area: str) -> Blobs:
+def open_folder(root: Path, *, area: str) -> Blobs:
+    """One area in a local folder of its own, which is made if it is not there."""
     with translated("open", str(root), area):
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return FolderBlobs(LocalStore(root, automatic_cleanup=True), root=root, area=area)

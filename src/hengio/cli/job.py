@@ -16,6 +16,8 @@ from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
 from hengio.errors import Refused
+from hengio.model.grant import Grant
+from hengio.sandbox.grants.check import read as read_grant
 from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 
@@ -27,6 +29,7 @@ def run_file(
     *,
     input_file: Path | None,
     modules: list[str],
+    grants: list[str],
     files: list[str],
     data_dir: Path | None,
     full: bool,
@@ -37,7 +40,7 @@ def run_file(
     given = None if input_file is None else read_json(input_file, what="input")
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
-    work = _run(document, given, chosen, modules=modules, files=files, full=full, as_json=as_json)
+    work = _run(document, given, chosen, modules=modules, grants=grants, files=files, full=full, as_json=as_json)
     return process.run(interruptible(work))
 
 
@@ -47,6 +50,7 @@ async def _run(
     chosen: settings.Settings,
     *,
     modules: list[str],
+    grants: list[str],
     files: list[str],
     full: bool,
     as_json: bool,
@@ -54,6 +58,7 @@ async def _run(
     async with embedded(chosen, log_modules=False) as system:
         await put_files(system, dict(pair(text, option="--put") for text in files))
         await register(system, dict(pair(text, option="--module") for text in modules))
+        await grant(system, grants)
         stored, report = await system.jobs.apply(document)
         with Follower(stored.job, console=Console(highlight=False, quiet=as_json)) as follower:
             for warning in report.warnings:
@@ -79,6 +84,21 @@ async def register(system: System, modules: dict[str, Path]) -> None:
             raise Refused(
                 f"module {reference}, {path}: {error.message}", hint=error.hint, problems=error.problems
             ) from error
+
+
+async def grant(system: System, grants: list[str]) -> None:
+    """Grant each `NAME=PERMISSION RESOURCE` to its module, beside what that has already."""
+    given: dict[str, list[Grant]] = {}
+    for text in grants:
+        reference, found, wanted = text.partition("=")
+        if not found:
+            raise Refused(f"--grant {text!r} is not of the form NAME=PERMISSION RESOURCE")
+        given.setdefault(reference, []).append(read_grant(wanted))
+    for reference, wanted_grants in given.items():
+        module = await system.storage.modules.find(reference)
+        together = tuple(dict.fromkeys((*module.grants, *wanted_grants)))
+        if together != module.grants:
+            await system.modules.grant(reference, together, actor="cli")
 
 
 async def put_files(system: System, files: dict[str, Path]) -> None:

@@ -23,6 +23,8 @@ job_app = typer.Typer(help="Check and run job definitions.", no_args_is_help=Tru
 module_app = typer.Typer(help="Look into WebAssembly modules and try them.", no_args_is_help=True)
 app.add_typer(job_app, name="job")
 app.add_typer(module_app, name="module")
+audit_app = typer.Typer(help="Look up what was decided.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of the embedded database and object store.", metavar="DIR")
@@ -75,6 +77,12 @@ def job_run(
             metavar="NAME[@VERSION]=FILE.wasm",
         ),
     ] = None,
+    grant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Let a module reach something outside; repeatable.", metavar="NAME[@VERSION]='PERMISSION RESOURCE'"
+        ),
+    ] = None,
     put: Annotated[
         list[str] | None, typer.Option(help="Put a file in the object store first; repeatable.", metavar="KEY=FILE")
     ] = None,
@@ -91,6 +99,7 @@ def job_run(
             file,
             input_file=input_file,
             modules=module or [],
+            grants=grant or [],
             files=put or [],
             data_dir=data_dir,
             full=full,
@@ -119,11 +128,21 @@ def module_test(
     fuel: Annotated[int | None, typer.Option(min=1, help="Fuel limit.", metavar="N")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.001, help="Wall clock limit in seconds.", metavar="S")] = None,
     memory: Annotated[int | None, typer.Option(min=1, max=4096, help="Memory limit in MiB.", metavar="MB")] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Let it reach something outside; repeatable.", metavar="'PERMISSION RESOURCE'"),
+    ] = None,
+    connection: Annotated[
+        list[str] | None, typer.Option(help="A database that it may be allowed; repeatable.", metavar="NAME=URL")
+    ] = None,
+    files: Annotated[
+        Path | None, typer.Option(help="A folder that stands for the files area.", metavar="DIR", file_okay=False)
+    ] = None,
     *,
     json: AsJson = False,
 ) -> None:
     """Call a module once, under the same limits and host code as in production (R9)."""
-    from hengio.cli.module import test_file
+    from hengio.cli.module import Given, test_file
 
     raise typer.Exit(
         test_file(
@@ -133,9 +152,72 @@ def module_test(
             fuel=fuel,
             timeout_seconds=timeout,
             memory_mb=memory,
+            outside=Given(allow=allow or [], connections=connection or [], files=files),
             as_json=json,
         )
     )
+
+
+@module_app.command("permissions")
+def module_permissions(
+    module: Annotated[str, typer.Argument(help="A registered module: NAME, NAME@VERSION or its id.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="All that it may do from now on; repeatable.", metavar="'PERMISSION RESOURCE'"),
+    ] = None,
+    data_dir: DataDir = None,
+    *,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all permissions away.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show or set what a module may reach outside its execution (R4)."""
+    from hengio.cli.permissions import permissions
+
+    raise typer.Exit(permissions(module, wanted=[] if clear else set_, data_dir=data_dir, as_json=json))
+
+
+@module_app.command("logs")
+def module_logs(
+    execution: Annotated[str | None, typer.Option(help="Only calls of this execution.", metavar="ID")] = None,
+    module: Annotated[
+        str | None, typer.Option(help="Only calls of this module, all its versions or one.", metavar="NAME[@VERSION]")
+    ] = None,
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="Only calls that ended so; repeatable.", metavar="OUTCOME")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only those that ended since: 2026-11-24T08:00Z, 90m, 2d.", metavar="WHEN"),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Only calls that ended before.", metavar="WHEN")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.", metavar="N")] = 50,
+    data_dir: DataDir = None,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="With log lines and backtraces.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show past calls of modules: how they ended and what they took (R8)."""
+    from hengio.cli.calls import Wanted, show_calls
+
+    wanted = Wanted(execution=execution, module=module, outcomes=outcome, since=since, until=until, limit=limit)
+    raise typer.Exit(show_calls(wanted, data_dir=data_dir, full=full, as_json=json))
+
+
+@audit_app.command("list")
+def audit_list(
+    action: Annotated[str | None, typer.Option(help="Only this kind of decision.", metavar="ACTION")] = None,
+    execution: Annotated[str | None, typer.Option(help="Only those of this execution.", metavar="ID")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those made then or later.", metavar="WHEN")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.", metavar="N")] = 50,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Show what was denied, granted and found altered."""
+    from hengio.cli.audit import show_audit
+
+    show = show_audit(action=action, execution=execution, since=since, limit=limit, data_dir=data_dir, as_json=json)
+    raise typer.Exit(show)
 
 
 @app.callback(invoke_without_command=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
@@ -17,12 +21,26 @@ from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.codec import Json
 from hengio.definition.context import Context
+from hengio.errors import Refused
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
-from hengio.sandbox.protocol import Call
+from hengio.sandbox.grants.check import read as read_grant
+from hengio.sandbox.host.outside import Scope
+from hengio.sandbox.protocol import Call, Outside
 from hengio.steps.guest import GuestView
 from hengio.wiring import process
+from hengio.wiring.embedded import open_databases
+from hengio.wiring.outside import open_capabilities, open_folder
 from hengio.wiring.sandbox import default_limits, open_sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the module may reach in a try: grants as text, databases as NAME=URL, a folder for the files area."""
+
+    allow: list[str]
+    connections: list[str]
+    files: Path | None
 
 
 def inspect_file(file: Path, *, as_json: bool) -> int:
@@ -52,6 +70,7 @@ def test_file(
     fuel: int | None,
     timeout_seconds: float | None,
     memory_mb: int | None,
+    outside: Given,
     as_json: bool,
 ) -> int:
     """Call the module once, in the sandbox that production uses (R9.1-R9.4). 0 only if it succeeded."""
@@ -65,7 +84,7 @@ def test_file(
         timeout_seconds=timeout_seconds or limits.timeout_seconds,
         memory_bytes=memory_mb << 20 if memory_mb else limits.memory_bytes,
     )
-    outcome = process.run(_test(chosen, binary, file.stem, function, given, limits))
+    outcome = process.run(_test(chosen, binary, file.stem, function, given, limits=limits, outside=outside))
     if as_json:
         print_json(outcome_json(outcome))
     else:
@@ -74,7 +93,14 @@ def test_file(
 
 
 async def _test(
-    chosen: settings.Settings, binary: bytes, name: str, function: str, given: Json, limits: Limits
+    chosen: settings.Settings,
+    binary: bytes,
+    name: str,
+    function: str,
+    given: Json,
+    *,
+    limits: Limits,
+    outside: Given,
 ) -> Outcome:
     sandbox = open_sandbox(chosen)
 
@@ -91,9 +117,31 @@ async def _test(
             limits=limits,
             context=_view(given),
         )
-        return await sandbox.call(call, fetch)
+        async with _reached(chosen, outside, name) as reached:
+            return await sandbox.call(msgspec.structs.replace(call, outside=reached), fetch)
     finally:
         await sandbox.close()
+
+
+@asynccontextmanager
+async def _reached(chosen: settings.Settings, given: Given, name: str) -> AsyncIterator[Outside]:
+    """The world outside as it is given for a try: the capabilities of production, on these resources and grants."""
+    grants = tuple(read_grant(text) for text in given.allow)
+    connections = dict(chosen.connections)
+    for text in given.connections:
+        connection, found, url = text.partition("=")
+        if not found:
+            raise Refused(f"--connection {text!r} is not of the form NAME=URL")
+        connections[connection] = SecretStr(url)
+    there = chosen.model_copy(update={"connections": connections})
+    databases = open_databases(there)
+    files = open_folder(given.files)
+    try:
+        async with open_capabilities(there, databases=databases, files=files) as capabilities:
+            yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}"))
+    finally:
+        await databases.close()
+        await files.close()
 
 
 def _view(given: Json) -> GuestView:
@@ -120,6 +168,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "duration_ms": round(outcome.duration_ms, 3),
         "compiler": outcome.compiler,
         "host_calls": outcome.host_calls,
+        "io_calls": outcome.io_calls,
+        "denials": outcome.denials,
         "logs": outcome.logs,
         "logs_dropped": outcome.logs_dropped,
     }
@@ -162,6 +212,8 @@ def _show_outcome(outcome: Outcome) -> None:
             f"   {outcome.duration_ms:.3f} ms   {outcome.compiler}",
         )
     )
+    for grant in outcome.denials:
+        console.print(Text.assemble(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
     if outcome.failure is not None:
         console.print(Text(f"{outcome.failure.code}: {outcome.failure.message}", style="red"), soft_wrap=True)
         if outcome.failure.details is not None:

@@ -9,11 +9,15 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from hengio.model.grant import Grant
 from hengio.model.step import StepType
 
 
 class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A call of a module (R1.5). `input`, when given, is all the module sees of the earlier steps."""
+    """A call of a module (R1.5). `input`, when given, is all the module sees of the earlier steps.
+
+    `permissions`, when given, narrow what an administrator granted the module; they never add to it.
+    """
 
     module_id: str
     function_name: str = "run"
@@ -25,6 +29,7 @@ class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     env: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     output_mode: Literal["auto", "data"] = "auto"
+    permissions: tuple[Grant, ...] | UnsetType = UNSET
 
 
 class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -90,6 +90,7 @@ class StepRun(Struct, frozen=True, kw_only=True):
 
     `branch` is the path of the fan-out it ran in (`""` outside one, `2` or `2.0` inside). `output` is inline JSON, or
     `output_digest` names it in the object store. `detail` holds what the step type measured (fuel, memory, log lines).
+    `module_id` is the module it called, if it called one: such a run is its entry in the execution log (R8).
     """
 
     execution_id: str
@@ -112,3 +113,4 @@ class StepRun(Struct, frozen=True, kw_only=True):
     context: Raw | None = None
     retryable: bool = False
     detail: Raw | None = None
+    module_id: str | None = None

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hengio.model.grant import Grant
+
 ModuleKind = Literal["reactor", "command", "component"]
 
 
@@ -49,7 +51,8 @@ class ModuleFacts(Struct, frozen=True, kw_only=True):
 
 
 class Module(Struct, frozen=True, kw_only=True):
-    """A registered module. `digest` is the SHA-256 of the binary in lower-case hex (R6.2)."""
+    """A registered module. `digest` is the SHA-256 of the binary in lower-case hex (R6.2). `grants` are what an
+    administrator allows it outside its execution; none by default (R4)."""
 
     id: str
     name: str
@@ -59,3 +62,4 @@ class Module(Struct, frozen=True, kw_only=True):
     facts: ModuleFacts
     created_at: int
     enabled: bool = True
+    grants: tuple[Grant, ...] = ()

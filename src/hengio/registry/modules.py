@@ -10,10 +10,13 @@ from hengio.blobs.protocol import Blobs
 from hengio.clock import Clock
 from hengio.errors import Corrupt, NotFound, Refused
 from hengio.ids import is_name, new_id
+from hengio.model.audit import AuditEntry
+from hengio.model.grant import Grant
 from hengio.model.module import Module
 from hengio.model.version import is_version
+from hengio.sandbox.grants.check import check
 from hengio.sandbox.protocol import Sandbox
-from hengio.storage.protocol import ModuleStore
+from hengio.storage.protocol import AuditStore, ModuleStore
 
 REMEMBERED_SECONDS = 1.0
 
@@ -26,18 +29,21 @@ class ModuleRegistry:
     binaries: Blobs
     sandbox: Sandbox
     clock: Clock
+    audit: AuditStore
     _known: dict[str, tuple[float, Module]] = field(default_factory=dict)
 
-    async def register(self, name: str, version: str, binary: bytes) -> Module:
-        """Check, digest and store a binary (R6.1-R6.4); the same one again is the one that exists.
+    async def register(self, name: str, version: str, binary: bytes, *, grants: tuple[Grant, ...] = ()) -> Module:
+        """Check, digest and store a binary (R6.1-R6.4) with what it may do outside (R4.1-R4.6); the same one again is
+        the one that exists, with the grants that it has.
 
-        Raises `Refused` for a bad name, version or binary, `Conflict` for another binary under a version that exists.
+        Raises `Refused` for a bad name, version, grant or binary, `Conflict` for another binary under that version.
         The binary is stored before its row: a crash between leaves an object nobody names, never a row without one.
         """
         if not is_name(name):
             raise Refused(f"'{name}' cannot name a module", hint="a letter, then letters, digits, '-' or '_'")
         if not is_version(version):
             raise Refused(f"'{version}' is not a version", hint="semantic versioning, such as 1.0.0")
+        check(grants)
         facts = await asyncio.to_thread(self.sandbox.inspect, binary)
         module = Module(
             id=new_id(),
@@ -47,6 +53,7 @@ class ModuleRegistry:
             size=len(binary),
             facts=facts,
             created_at=self.clock.now(),
+            grants=grants,
         )
         known = await self._registered(module)
         if known is not None:
@@ -57,6 +64,26 @@ class ModuleRegistry:
             await self.binaries.delete(_key(module))
         self._known.clear()
         return added
+
+    async def grant(self, reference: str, grants: tuple[Grant, ...], *, actor: str) -> Module:
+        """Replace what the module may do outside its execution, from its next execution on (R6.8); audited.
+
+        Raises `Refused` for a grant that means nothing, `NotFound`.
+        """
+        check(grants)
+        before = await self.store.find(reference)
+        module = await self.store.grant(before.id, grants)
+        self._known.clear()
+        entry = AuditEntry(
+            id=new_id(),
+            at=self.clock.now(),
+            action="module.granted",
+            actor=actor,
+            subject=f"{module.name}@{module.version}",
+            detail={"before": [str(grant) for grant in before.grants], "after": [str(grant) for grant in grants]},
+        )
+        await self.audit.add([entry])
+        return module
 
     async def find(self, reference: str) -> Module:
         """The module a job means. `NotFound` lists what there is; a disabled one is `Refused`."""

@@ -32,6 +32,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     """How the attempt ended. `failure` None is success. `kind` is the outcome's word (`succeeded`, `out_of_fuel`, …).
 
     `context` holds variables to merge, in order; `detail` is what the type measured, kept with the step run.
+    `module_id` is the module that was called, if one was.
     """
 
     kind: str = "succeeded"
@@ -42,6 +43,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     then: str | None = None
     context: tuple[dict[str, Any], ...] = ()
     detail: dict[str, Any] | None = None
+    module_id: str | None = None
 
 
 class StepType(Protocol):

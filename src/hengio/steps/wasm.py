@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
+import structlog
+from msgspec import UNSET
 
+from hengio.clock import Clock
 from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
-from hengio.errors import HengioError, NotFound, Refused, Unavailable
+from hengio.errors import HengioError, NotFound, Refused
+from hengio.model.audit import AuditEntry
 from hengio.model.module import Limits, Module
-from hengio.model.outcome import Failure, Outcome, OutcomeKind
+from hengio.model.outcome import Outcome
 from hengio.model.step import Step
-from hengio.sandbox.protocol import Call, Sandbox
-from hengio.steps import guest
+from hengio.sandbox.grants.check import check
+from hengio.sandbox.host.outside import Capabilities, Scope
+from hengio.sandbox.protocol import Call, Outside, Sandbox
+from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
 
 ENCODED = ("input", "params")
 MOST_PLANS = 10_000
-RETRIED = frozenset({OutcomeKind.TIMED_OUT})
-TRAPS = frozenset({OutcomeKind.TRAPPED, OutcomeKind.STACK_OVERFLOW})
+log = structlog.get_logger("hengio.modules")
 
 
 class Modules(Protocol):
@@ -38,26 +43,49 @@ class Modules(Protocol):
         ...
 
 
-class WasmStep:
-    """Runs modules in the sandbox. `defaults` hold where a job asks for nothing; `ceilings` bound what it may ask."""
+class Audit(Protocol):
+    """Where decisions are written down."""
 
-    def __init__(self, sandbox: Sandbox, modules: Modules, *, defaults: Limits, ceilings: Limits) -> None:
+    async def add(self, entries: Sequence[AuditEntry]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What modules may be granted to reach, and where it is written down that one was not."""
+
+    capabilities: Capabilities
+    audit: Audit
+    clock: Clock
+
+
+class WasmStep:
+    """Runs modules in the sandbox. `defaults` hold where a job asks for nothing; `ceilings` bound what it may ask.
+
+    Without a `world` modules reach nothing outside.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, modules: Modules, *, defaults: Limits, ceilings: Limits, world: World | None = None
+    ) -> None:
         self._sandbox = sandbox
         self._modules = modules
         self._defaults = defaults
         self._ceilings = ceilings
+        self._world = world
         self._plans: dict[int, _Plan] = {}
 
     async def run(self, request: StepRequest) -> StepResult:
         try:
             config = self._config(request.step, request.context)
             limits = self._limits(config, request.timeout_seconds)
+            if config.permissions is not UNSET:
+                check(config.permissions)
         except HengioError as error:
             return failed(error)
         try:
             module = await self._find(config)
         except HengioError as error:
-            return _refused(error)
+            return verdict.refused(error, config.module_id)
         view = guest.GuestView(request.context, secrets=config.secrets, own=guest.own(request, config))
         call = Call(
             digest=module.digest,
@@ -69,12 +97,33 @@ class WasmStep:
             output_mode=config.output_mode,
             env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
             on_log=request.on_log,
+            outside=self._outside(module, config, request),
         )
         try:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
-            return failed(error)
-        return _result(outcome, module, config, request.context)
+            return verdict.refused(error, f"{module.name}@{module.version}", module)
+        await self._audit(outcome, module, request)
+        return verdict.judged(outcome, module, config, request.context)
+
+    def _outside(self, module: Module, config: WasmConfig, request: StepRequest) -> Outside | None:
+        """What this call reaches: what the module imports, an administrator granted, and the job narrows that to."""
+        if self._world is None or not module.facts.host_io_possible:
+            return None
+        layers = (module.grants,) if config.permissions is UNSET else (module.grants, config.permissions)
+        key = f"{request.execution.root_id}:{request.step.id}:{request.visit}"
+        return self._world.capabilities.of(Scope(layers=layers, key=key))
+
+    async def _audit(self, outcome: Outcome, module: Module, request: StepRequest) -> None:
+        """Written down before the step goes on; most calls have nothing to audit."""
+        if self._world is None or (outcome.failure is None and not outcome.denials):
+            return
+        entries = verdict.audited(outcome, module, request, at=self._world.clock.now())
+        for entry in entries:
+            if entry.action == "module.digest_mismatch":
+                log.error("security_alert", reason=entry.action, module=entry.subject, execution_id=entry.execution_id)
+        if entries:
+            await self._world.audit.add(entries)
 
     async def _find(self, config: WasmConfig) -> Module:
         module = await self._modules.find(config.module_id)
@@ -145,62 +194,3 @@ def _typed(config: dict[str, Any]) -> WasmConfig:
         return msgspec.convert(config, WasmConfig)
     except msgspec.ValidationError as error:
         raise Refused(f"the step's configuration does not fit: {error}") from error
-
-
-def _refused(error: HengioError) -> StepResult:
-    """The module is missing, disabled or has no such function; that its store is away is an ordinary failure."""
-    result = failed(error)
-    if isinstance(error, Unavailable):
-        return result
-    return msgspec.structs.replace(result, kind=OutcomeKind.MODULE_REFUSED)
-
-
-def _result(outcome: Outcome, module: Module, config: WasmConfig, context: Context) -> StepResult:
-    detail = _detail(outcome, module, config)
-    reply = outcome.reply
-    if outcome.kind is not OutcomeKind.SUCCEEDED or reply is None:
-        failure = outcome.failure or Failure(outcome.kind.value, outcome.kind.value)
-        return StepResult(kind=outcome.kind, failure=failure, retryable=_retryable(outcome), detail=detail)
-    patches = [{key: value} for key, value in outcome.context_writes]
-    if reply.context:
-        patches.append(reply.context)
-    fixed = next((key for patch in patches for key in patch if key in context.admin), None)
-    if fixed is not None:
-        failure = Failure("permission_denied", f"variable '{fixed}' {guest.READ_ONLY}", retryable=False)
-        return StepResult(kind=OutcomeKind.FAILED, failure=failure, detail=detail)
-    return StepResult(
-        kind=outcome.kind,
-        output=reply.output,
-        routing=reply.routing,
-        then=reply.then,
-        context=tuple(patches),
-        detail=detail,
-    )
-
-
-def _retryable(outcome: Outcome) -> bool:
-    """By default (ABI: Limits and how they end); a step's `retry.on` may say otherwise."""
-    if outcome.failure is not None and outcome.failure.retryable is not None:
-        return outcome.failure.retryable
-    return outcome.kind in RETRIED or (outcome.kind in TRAPS and outcome.io_calls > 0)
-
-
-def _detail(outcome: Outcome, module: Module, config: WasmConfig) -> dict[str, Any]:
-    detail: dict[str, Any] = {
-        "module": f"{module.name}@{module.version}",
-        "module_id": module.id,
-        "digest": module.digest,
-        "function": config.function_name,
-        "compiler": outcome.compiler,
-        "fuel_used": outcome.fuel_used,
-        "fuel_exact": outcome.fuel_exact,
-        "peak_memory_bytes": outcome.peak_memory_bytes,
-        "duration_ms": outcome.duration_ms,
-        "host_calls": outcome.host_calls,
-    }
-    if outcome.logs:
-        detail["logs"] = outcome.logs
-        detail["logs_dropped"] = outcome.logs_dropped
-    if outcome.backtrace:
-        detail["backtrace"] = outcome.backtrace
-    return detail

@@ -12,7 +12,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from hengio.clock import Micros
+from hengio.model.audit import AuditEntry
+from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.execution import FINAL, Execution, ExecutionState, StepRun
+from hengio.model.grant import Grant
 from hengio.model.job import Job
 from hengio.model.module import Module
 from hengio.model.outcome import Failure
@@ -196,6 +199,31 @@ class ModuleStore(Protocol):
 
     async def all(self) -> list[Module]: ...
 
+    async def grant(self, module_id: str, grants: tuple[Grant, ...]) -> Module:
+        """Replace what the module may do outside; `NotFound` if there is none."""
+        ...
+
+
+class CallStore(Protocol):
+    """The execution log: every finished call of a module (R8). Its entries are the step runs themselves, so an entry
+    is there exactly when its step is final."""
+
+    async def find(self, wanted: CallFilter, *, limit: int, before: ModuleCall | None = None) -> list[ModuleCall]:
+        """The newest first; with `before`, those that follow it in that order."""
+        ...
+
+
+class AuditStore(Protocol):
+    """Decisions, in the order they were made."""
+
+    async def add(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    async def find(
+        self, *, action: str | None = None, execution_id: str | None = None, since: Micros | None = None, limit: int
+    ) -> list[AuditEntry]:
+        """The newest first."""
+        ...
+
 
 class Storage(Protocol):
     """The database as a whole."""
@@ -208,6 +236,12 @@ class Storage(Protocol):
 
     @property
     def modules(self) -> ModuleStore: ...
+
+    @property
+    def calls(self) -> CallStore: ...
+
+    @property
+    def audit(self) -> AuditStore: ...
 
     async def open(self) -> None:
         """Connect and bring the tables up to date."""

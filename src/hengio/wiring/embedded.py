@@ -26,10 +26,11 @@ from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
 from hengio.steps.files import FileStep
 from hengio.steps.protocol import StepType
-from hengio.steps.wasm import WasmStep
+from hengio.steps.wasm import WasmStep, World
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
 from hengio.targets.databases import Databases
+from hengio.wiring.outside import open_capabilities
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
@@ -96,10 +97,14 @@ async def embedded(
         stack.push_async_callback(journal.close)
         dispatcher, events = LocalDispatcher(), Events()
         outputs = Outputs(areas.outputs)
-        modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock)
+        modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock, storage.audit)
+        capabilities = await stack.enter_async_context(
+            open_capabilities(settings, databases=databases, files=areas.files)
+        )
+        world = World(capabilities=capabilities, audit=storage.audit, clock=clock)
         limits = default_limits(settings)
         types: dict[str, StepType] = {
-            "wasm": WasmStep(sandbox, modules, defaults=limits, ceilings=highest_limits(settings)),
+            "wasm": WasmStep(sandbox, modules, defaults=limits, ceilings=highest_limits(settings), world=world),
             "database": DatabaseStep(databases),
             "file_processing": FileStep(areas.files),
         }

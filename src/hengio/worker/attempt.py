@@ -170,6 +170,7 @@ class Attempts:
             context=Raw(codec.encode(result.context)) if result.context else None,
             retryable=result.retryable,
             detail=None if result.detail is None else Raw(codec.encode(result.detail)),
+            module_id=result.module_id,
         )
 
     def tell_finished(self, run: StepRun) -> None:

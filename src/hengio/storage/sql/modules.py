@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
 from hengio.errors import Conflict, NotFound
+from hengio.model.grant import Grant
 from hengio.model.module import Module, ModuleFacts
 from hengio.model.reference import named
 from hengio.storage.sql import tables
@@ -18,6 +19,7 @@ from hengio.storage.sql.database import Database
 
 _modules = tables.modules
 _facts = msgspec.json.Decoder(ModuleFacts)
+_grants = msgspec.json.Decoder(tuple[Grant, ...])
 
 
 class SqlModules:
@@ -40,6 +42,14 @@ class SqlModules:
             raise NotFound(f"there is no module '{reference}'", hint=f"registered modules: {names}")
         return found
 
+    async def grant(self, module_id: str, grants: tuple[Grant, ...]) -> Module:
+        text = codec.encode(grants).decode()
+        change = update(_modules).where(_modules.c.id == module_id).values(grants=text).returning(_modules)
+        row = await self._database.write(lambda connection: connection.execute(change).mappings().first())
+        if row is None:
+            raise NotFound(f"there is no module '{module_id}'")
+        return _module(row)
+
     async def all(self) -> list[Module]:
         query = select(_modules).order_by(_modules.c.name, _modules.c.created_at)
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
@@ -60,6 +70,7 @@ def _add(connection: Connection, module: Module) -> Module:
                 facts=codec.encode(module.facts).decode(),
                 enabled=module.enabled,
                 created_at=module.created_at,
+                grants=codec.encode(module.grants).decode(),
             )
         )
         return module
@@ -81,4 +92,5 @@ def _module(row: Mapping[str, Any] | Any) -> Module:
         facts=_facts.decode(row["facts"]),
         created_at=row["created_at"],
         enabled=bool(row["enabled"]),
+        grants=_grants.decode(row["grants"]),
     )

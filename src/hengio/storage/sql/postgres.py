@@ -27,7 +27,7 @@ _EXECUTION_TYPES = (
     "text text int text text text text bool bigint bigint bigint int int int int text bigint bigint bigint text"
 ).split()
 _STEP_RUN_TYPES = (
-    "text text int int int int text text text bigint bigint text text bigint text text text bool text"
+    "text text int int int int text text text bigint bigint text text bigint text text text bool text text"
 ).split()
 
 SILENCE_SECONDS = 60.0

@@ -20,7 +20,7 @@ EXECUTION_COLUMNS = (
 ).split()
 STEP_RUN_COLUMNS = (
     "execution_id step_id visit attempt sequence claim branch status kind started_at completed_at output output_digest "
-    "output_size failure routing context retryable detail"
+    "output_size failure routing context retryable detail module_id"
 ).split()
 
 _failures = msgspec.json.Decoder(Failure)
@@ -100,6 +100,7 @@ def step_run_row(run: StepRun) -> tuple[Any, ...]:
         _text(run.context),
         run.retryable,
         _text(run.detail),
+        run.module_id,
     )
 
 
@@ -127,6 +128,7 @@ def step_run(row: Sequence[Any]) -> StepRun:
         context=_raw(row[16]),
         retryable=bool(row[17]),
         detail=_raw(row[18]),
+        module_id=row[19],
     )
 
 

@@ -10,6 +10,8 @@ from sqlalchemy.exc import ArgumentError
 
 from hengio import address
 from hengio.errors import Refused
+from hengio.storage.sql.audit import SqlAudit
+from hengio.storage.sql.calls import SqlCalls
 from hengio.storage.sql.database import Database
 from hengio.storage.sql.executions import SqlExecutions
 from hengio.storage.sql.jobs import SqlJobs
@@ -26,6 +28,8 @@ class SqlStorage:
         self.executions = SqlExecutions(database)
         self.jobs = SqlJobs(database)
         self.modules = SqlModules(database)
+        self.calls = SqlCalls(database)
+        self.audit = SqlAudit(database)
 
     async def open(self) -> None:
         await self._database.open()

@@ -117,6 +117,35 @@ step_runs = Table(
     Column("context", Text),
     Column("retryable", Boolean(create_constraint=False), nullable=False),
     Column("detail", Text),
+    Column("module_id", Text),
+)
+
+# A step run of a module is its entry in the execution log (R8): written with the step, found by these.
+Index(
+    "ix_step_runs_calls_completed_at",
+    step_runs.c.completed_at,
+    sqlite_where=text("module_id IS NOT NULL"),
+    postgresql_where=text("module_id IS NOT NULL"),
+)
+Index(
+    "ix_step_runs_calls_module_id_completed_at",
+    step_runs.c.module_id,
+    step_runs.c.completed_at,
+    sqlite_where=text("module_id IS NOT NULL"),
+    postgresql_where=text("module_id IS NOT NULL"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("execution_id", Text, index=True),
+    Column("step_id", Text),
+    Column("detail", Text, nullable=False),
 )
 
 modules = Table(
@@ -130,5 +159,6 @@ modules = Table(
     Column("facts", Text, nullable=False),
     Column("enabled", Boolean(create_constraint=False), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("grants", Text, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("name", "version"),
 )

@@ -124,8 +124,7 @@ class HttpClient:
         key = (url.scheme, url.host, str(address), url.port)
         line = self._lines.pop(key, None)
         if line is None:
-            self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
-            line = _Line(httpx.AsyncHTTPTransport(verify=self._tls, limits=_KEEP, trust_env=False))
+            line = _Line(httpx.AsyncHTTPTransport(verify=self._trust(url), limits=_KEEP, trust_env=False))
         self._lines[key] = line
         line.busy += 1
         try:
@@ -133,6 +132,13 @@ class HttpClient:
         finally:
             line.busy -= 1
             await self._tidy()
+
+    def _trust(self, url: Url) -> ssl.SSLContext | bool:
+        """Which certificates are believed; loaded when first needed, and there are none in the clear."""
+        if url.scheme == "http":
+            return False
+        self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
+        return self._tls
 
     async def _tidy(self) -> None:
         spare = [key for key, line in self._lines.items() if not line.busy][: max(0, len(self._lines) - MOST_LINES)]

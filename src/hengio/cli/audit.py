@@ -1,0 +1,74 @@
+"""`hengio audit list`: what was denied, granted and found altered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.console import Console
+from rich.markup import escape
+
+from hengio import codec, log, settings
+from hengio.cli.present import print_json
+from hengio.cli.when import moment
+from hengio.clock import to_datetime, to_iso
+from hengio.errors import Refused
+from hengio.model.audit import AuditAction, AuditEntry
+from hengio.wiring import process
+from hengio.wiring.reading import reading
+
+
+def show_audit(
+    *,
+    action: str | None,
+    execution: str | None,
+    since: str | None,
+    limit: int,
+    data_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """The newest entries that match, newest first."""
+    if action is not None and action not in get_args(AuditAction):
+        raise Refused(f"'{action}' is never audited", hint=f"one of {', '.join(get_args(AuditAction))}")
+    log.configure(level="warning", style="text")
+    begin = None if since is None else moment(since, option="--since")
+
+    async def find() -> list[AuditEntry]:
+        async with reading(settings.load(data_dir=data_dir)) as storage:
+            return await storage.audit.find(action=action, execution_id=execution, since=begin, limit=limit)
+
+    entries = process.run(find())
+    if as_json:
+        print_json([_document(entry) for entry in entries])
+    else:
+        _show(entries)
+    return 0
+
+
+def _document(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "at": to_iso(entry.at),
+        "action": entry.action,
+        "actor": entry.actor,
+        "subject": entry.subject,
+        "execution_id": entry.execution_id,
+        "step_id": entry.step_id,
+        "detail": entry.detail,
+    }
+
+
+def _show(entries: list[AuditEntry]) -> None:
+    console = Console(highlight=False)
+    if not entries:
+        console.print("nothing was audited")
+    for entry in entries:
+        when = to_datetime(entry.at).strftime("%Y-%m-%d %H:%M:%S")
+        console.print(
+            f"[dim]{when}[/] [bold]{entry.action}[/] {escape(entry.subject)}  [dim]by {escape(entry.actor)}"
+            + (f" in {entry.execution_id} {escape(entry.step_id or '')}" if entry.execution_id else "")
+            + "[/]",
+            soft_wrap=True,
+        )
+        if entry.action == "module.granted":
+            console.print(f"    [dim]{escape(codec.encode(entry.detail).decode())}[/]", soft_wrap=True)

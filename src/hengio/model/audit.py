@@ -1,0 +1,25 @@
+"""What was decided and must be found again: denials, alerts, grants. Reads are not audited."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from hengio.clock import Micros
+
+AuditAction = Literal["host_call.denied", "module.digest_mismatch", "module.granted"]
+"""A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed."""
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """One decision. `actor` did or asked for it, `subject` is what it is about, `detail` says the rest."""
+
+    id: str
+    at: Micros
+    action: AuditAction
+    actor: str
+    subject: str
+    execution_id: str | None = None
+    step_id: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,58 @@
+"""The audit log: entries are added and read, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from hengio import codec
+from hengio.clock import Micros
+from hengio.model.audit import AuditEntry
+from hengio.storage.sql import tables
+from hengio.storage.sql.database import Database
+
+_audit = tables.audit
+
+
+class SqlAudit:
+    """`AuditStore` on SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, entries: Sequence[AuditEntry]) -> None:
+        rows = [_row(entry) for entry in entries]
+        if rows:
+            await self._database.write(lambda connection: connection.execute(insert(_audit), rows))
+
+    async def find(
+        self, *, action: str | None = None, execution_id: str | None = None, since: Micros | None = None, limit: int
+    ) -> list[AuditEntry]:
+        query = select(_audit).order_by(_audit.c.at.desc(), _audit.c.id.desc()).limit(limit)
+        if action is not None:
+            query = query.where(_audit.c.action == action)
+        if execution_id is not None:
+            query = query.where(_audit.c.execution_id == execution_id)
+        if since is not None:
+            query = query.where(_audit.c.at >= since)
+        found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return [_entry(row) for row in found]
+
+
+def _row(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "at": entry.at,
+        "action": entry.action,
+        "actor": entry.actor,
+        "subject": entry.subject,
+        "execution_id": entry.execution_id,
+        "step_id": entry.step_id,
+        "detail": codec.encode(entry.detail).decode(),
+    }
+
+
+def _entry(row: Mapping[str, Any] | Any) -> AuditEntry:
+    return AuditEntry(**{**row, "detail": codec.decode(row["detail"].encode())})

@@ -1,0 +1,25 @@
+"""The database alone, for commands that only look: also while a server holds the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hengio.errors import NotFound
+from hengio.settings import Settings
+from hengio.storage.protocol import Storage
+from hengio.storage.sql.store import open_storage
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[Storage]:
+    """The storage. Raises `NotFound` where no embedded database is yet, instead of making one."""
+    file = settings.database_file
+    if file is not None and not file.exists():
+        raise NotFound(f"there is no database {file}", hint="--data-dir names the folder of another")
+    storage = open_storage(settings.database)
+    try:
+        await storage.open()
+        yield storage
+    finally:
+        await storage.close()
