@@ -6,10 +6,12 @@ import asyncio
 import base64
 import gzip
 import ipaddress
+import ssl
 import time
 from typing import Any
 
 import pytest
+import trustme
 
 from hengio import codec
 from hengio.model.grant import Grant
@@ -312,3 +314,28 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
             monkeypatch.setenv(name, proxy.url())
         _, reply = await ask({"url": web.url()}, here(web))
     assert (reply["body"], proxy.seen) == ("direct", [])
+
+
+def certified(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+@pytest.mark.requirement("R3.4")
+async def test_over_tls_the_checked_address_must_prove_the_name_that_was_asked_for() -> None:
+    async def resolve(_host: str, _port: int) -> list[Address]:
+        return [ipaddress.ip_address("127.0.0.1")]
+
+    authority = trustme.CA()
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    async with serving(always(response(b"proven")), tls=certified(authority, "name.example")) as web:
+        grants = granting(f"https://*.example:{web.port}/**", f"https://[127.0.0.0/8]:{web.port}/**")
+        client = HttpClient(tls=trust, resolve=resolve)
+        good, reply = await ask({"url": f"https://name.example:{web.port}/"}, grants, client=client)
+        assert (good.status, reply["body"]) == (Status.OK, "proven")
+        client = HttpClient(tls=trust, resolve=resolve)
+        bad, reply = await ask({"url": f"https://other.example:{web.port}/"}, grants, client=client)
+        assert bad.status is Status.UNAVAILABLE
+        assert "certificate" in reply["message"]

@@ -98,7 +98,8 @@ fn answer(input: &str) -> String {
 
 #[cfg(command)]
 fn main() {
-    let input = std::io::read_to_string(std::io::stdin()).expect("the input is UTF-8");
+    let mut input = String::new();
+    std::io::Read::read_to_string(&mut std::io::stdin(), &mut input).expect("the input is UTF-8");
     println!("{}", answer(&input));
 }
 

@@ -86,7 +86,7 @@ def read(query: str, dialect: Dialect) -> Statement:
     if len(parsed) != 1:
         raise Refused("one statement a query; several go into `statements`")
     tree = parsed[0]
-    if not isinstance(tree, (exp.Query, *_CHANGES)):
+    if not isinstance(tree, (exp.Query, exp.Values, *_CHANGES)):
         raise Refused(f"{_word(tree)} is neither a query nor a change of rows")
     _check(tree)
     changes = any(isinstance(node, _CHANGES) for node in tree.walk())
@@ -98,7 +98,7 @@ def _check(tree: exp.Expr) -> None:
         if isinstance(node, _NEVER) and not isinstance(node, (*_CHANGES, exp.Query)):
             raise Refused(f"{_word(node)} is not allowed in a statement of a module")
         if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
-            name = str(node.this).lower()
+            name = node.name.lower()
             if name in _FUNCTIONS or name.startswith(_FUNCTION_STARTS):
                 raise Refused(f"the function {name[:60]} is not allowed in a statement of a module")
 
