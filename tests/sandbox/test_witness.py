@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from hengio.model.outcome import LogLine, OutcomeKind
-from tests.support.guests import ECHO, Run, Variables, command, entry, reactor, text
+from hengio.sandbox.protocol import Answered, Ask, Status
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
+from tests.support.guests import ECHO, Run, Variables, command, entry, fetching, make_call, reactor, text
 
 LIMIT = 4 << 20
 GET = '(import "hengio_v1" "get_context" (func $get (param i32 i32) (result i64)))'
@@ -57,3 +60,36 @@ async def test_a_guest_that_does_not_repeat_itself_is_judged_by_its_size(
 async def test_too_little_time_for_a_second_run_leaves_the_trap_as_it_is(run: Run) -> None:
     outcome = await run(reactor(entry(ASK.format(then="unreachable") + ECHO)), memory_bytes=LIMIT, timeout_seconds=0.01)
     assert outcome.kind in (OutcomeKind.TRAPPED, OutcomeKind.TIMED_OUT)
+
+
+class Counting:
+    """A world outside that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Ask] = []
+
+    async def answer(self, ask: Ask) -> Answered:
+        self.asked.append(ask)
+        return Answered(status=Status.OK, reply=b"%d" % len(self.asked), wrote=True)
+
+
+async def test_the_second_run_asks_nobody_outside_and_gets_the_same_answers(sandbox: WasmtimeSandbox) -> None:
+    guest = reactor(
+        entry(
+            """(drop (call $write (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1)))
+            (drop (call $write (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1)))
+            (drop (call $take (i32.const 512) (i32.const 8)))
+            (if (i32.ne (i32.load8_u (i32.const 512)) (i32.const 50))
+              (then (drop (i64.div_u (i64.const 1) (i64.const 0)))))
+            (drop (memory.grow (i32.const 60000)))
+            (unreachable)"""
+        ),
+        imports="""(import "hengio_v1" "file_write" (func $write (param i32 i32 i32 i32) (result i64)))
+        (import "hengio_v1" "take_result" (func $take (param i32 i32) (result i32)))""",
+    )
+    outside = Counting()
+    call = msgspec.structs.replace(make_call(guest), outside=outside)
+    outcome = await sandbox.call(call, fetching(guest))
+    assert outcome.kind is OutcomeKind.OUT_OF_MEMORY
+    assert (outcome.io_calls, outcome.wrote, len(outside.asked)) == (2, True, 2)
+    assert [ask.number for ask in outside.asked] == [1, 2]

@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -26,6 +27,8 @@ _memory_size, _memory_data = KEEP.memory_data_size, KEEP.memory_data
 _string_at, _memmove = ctypes.string_at, ctypes.memmove
 
 
+_MOST_KEPT = 64 << 20
+"""Bytes of answers from outside that are kept for a repetition of the call."""
 _MOST_DENIALS = 100
 """Different missing grants that an outcome names."""
 
@@ -48,11 +51,14 @@ class Guest:
     """One call of a guest. `deadline` is on the monotonic clock; `cancel` may come from any thread."""
 
     __slots__ = (
+        "_answers",
         "_context",
+        "_kept_bytes",
         "_known_size",
         "_logs",
         "_loop",
         "_pending",
+        "_replies",
         "_second",
         "_start",
         "_streams",
@@ -80,6 +86,9 @@ class Guest:
         self.call = call
         self._loop = loop
         self._pending: Future[Answered] | None = None
+        self._answers: list[Answered] = []
+        self._kept_bytes = 0
+        self._replies: Iterator[Answered] | None = None
         self.io_calls = 0
         self.wrote = False
         self.denials: dict[Grant, None] = {}
@@ -136,9 +145,11 @@ class Guest:
         return tuple(self._context.writes) if self._context is not None else ()
 
     def again(self, fuel: int) -> Guest:
-        """The same call once more: heard by no listener, ended by the same deadline and the same cancel."""
+        """The same call once more: heard by no listener, ended by the same deadline and the same cancel, and without
+        effect outside."""
         limits = msgspec.structs.replace(self.call.limits, fuel=fuel)
         self._second = second = Guest(msgspec.structs.replace(self.call, limits=limits, on_log=None))
+        second._replies = iter(self._answers)
         second.started, second.deadline, second.cancelled = self.started, self.deadline, self.cancelled
         return second
 
@@ -168,8 +179,13 @@ class Guest:
         self.check()
 
     def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered:
-        """Ask the world outside and wait for its answer, but neither past the deadline nor past a cancel."""
+        """Ask the world outside and wait for its answer, but neither past the deadline nor past a cancel.
+
+        A repetition of a call asks nobody: it gets the answers of the first one again.
+        """
         self.io_calls += 1
+        if self._replies is not None:
+            return next(self._replies, DENIED)
         outside, loop = self.call.outside, self._loop
         if outside is None or loop is None:
             return DENIED
@@ -188,9 +204,21 @@ class Guest:
         finally:
             self._pending = None
         self.wrote = self.wrote or answer.wrote
+        self._remember(answer)
         if answer.denied is not None and len(self.denials) < _MOST_DENIALS:
             self.denials[answer.denied] = None
         return answer
+
+    def _remember(self, answer: Answered) -> None:
+        """Keep an answer for a repetition, as long as they are not too much."""
+        self._kept_bytes += len(answer.reply)
+        if self._kept_bytes <= _MOST_KEPT:
+            self._answers.append(answer)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether every answer that it got from outside could be given again."""
+        return len(self._answers) == self.io_calls or self.call.outside is None
 
     def read(self, pointer: int, length: int) -> bytes:
         """Bytes of guest memory. Raises `Stop` (`bad_pointer`) unless all of them lie inside it."""

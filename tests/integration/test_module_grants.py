@@ -1,0 +1,173 @@
+"""A module that reaches outside, in a whole job: what is granted, what is denied, and what is written down of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hengio import codec
+from hengio.errors import Refused
+from hengio.lifecycle.outputs import Outputs
+from hengio.model.call import CallFilter
+from hengio.model.grant import Grant
+from hengio.service.jobs import Finished
+from hengio.settings import Settings
+from hengio.wiring.embedded import System, embedded
+from tests.support.guests import SPIN, entry, reactor, text
+
+IMPORTS = """(import "hengio_v1" "file_read" (func $read (param i32 i32) (result i64)))
+(import "hengio_v1" "take_result" (func $take (param i32 i32) (result i32)))
+(import "hengio_v1" "log" (func $log (param i32 i32 i32)))"""
+READER = reactor(
+    text(64, "inbox/a.json")
+    + entry(
+        """(call $log (i32.const 1) (i32.const 64) (i32.const 5))
+        (drop (call $read (i32.const 64) (i32.const 12)))
+        (call $pack (i32.const 2048) (call $take (i32.const 2048) (i32.const 4096)))"""
+    ),
+    imports=IMPORTS,
+)
+SPINNER = reactor(entry(SPIN))
+
+
+async def run(system: System, config: dict[str, Any]) -> Finished:
+    job = {"name": "j", "max_retries": 0, "steps": [{"id": "a", "type": "wasm", "config": config}]}
+    stored, _ = await system.jobs.apply(job)
+    return await system.jobs.run(stored, given={})
+
+
+async def output(system: System, finished: Finished) -> Any:
+    run = finished.runs[0]
+    assert run.output is not None, run.failure
+    return (
+        codec.decode(await Outputs(system.areas.outputs).load(run)) if run.output_digest else codec.decode(run.output)
+    )
+
+
+@pytest.mark.requirement("R4.5", "R4.8", "R5.6", "R6.8")
+async def test_a_denial_is_answered_and_audited_with_the_grant_that_would_allow_it(tmp_path: Path) -> None:
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.areas.files.put("inbox/a.json", b'{"from":"file"}')
+        await system.modules.register("reader", "1.0.0", READER)
+        finished = await run(system, {"module_id": "reader"})
+        assert (await output(system, finished))["code"] == "permission_denied"
+        (entry_,) = await system.storage.audit.find(limit=10)
+        assert (entry_.action, entry_.subject) == ("host_call.denied", "file:read inbox/a.json")
+        assert (entry_.actor, entry_.execution_id) == ("module:reader@1.0.0", finished.execution.id)
+        await system.modules.grant("reader", (Grant("file:read", "inbox/*"),), actor="test")
+        assert await output(system, await run(system, {"module_id": "reader"})) == {"from": "file"}
+        newest = (await system.storage.audit.find(limit=1))[0]
+        assert (newest.action, newest.detail["after"]) == ("module.granted", ["file:read inbox/*"])
+
+
+@pytest.mark.requirement("R4.7")
+async def test_a_step_narrows_what_its_module_was_granted_and_never_widens_it(tmp_path: Path) -> None:
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.areas.files.put("inbox/a.json", b"1")
+        narrow = [{"permission": "file:read", "resource": "outbox/**"}]
+        wide = [{"permission": "file:read", "resource": "**"}]
+        await system.modules.register("reader", "1.0.0", READER, grants=(Grant("file:read", "inbox/**"),))
+        assert await output(system, await run(system, {"module_id": "reader", "permissions": wide})) == 1
+        denied = await output(system, await run(system, {"module_id": "reader", "permissions": narrow}))
+        assert denied["code"] == "permission_denied"
+        denied = await output(system, await run(system, {"module_id": "reader", "permissions": []}))
+        assert denied["code"] == "permission_denied"
+        await system.modules.grant("reader", (), actor="test")
+        denied = await output(system, await run(system, {"module_id": "reader", "permissions": wide}))
+        assert denied["code"] == "permission_denied"
+        bad = [{"permission": "file:read", "resource": "/etc/**"}]
+        failed = await run(system, {"module_id": "reader", "permissions": bad})
+        assert failed.runs[0].failure is not None
+
+
+@pytest.mark.requirement("R4.1", "R4.2", "R4.3", "R4.4", "R4.5", "R4.6")
+async def test_a_module_is_registered_with_permissions_and_those_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+    grants = (
+        Grant("http:read", "https://api.example.com/v1/**"),
+        Grant("http:write", "https://api.example.com/v1/orders"),
+        Grant("database:read", "shop"),
+        Grant("database:write", "shop/main.orders"),
+        Grant("file:read", "inbox/**"),
+        Grant("file:write", "outbox/*.csv"),
+    )
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        module = await system.modules.register("reader", "1.0.0", READER, grants=grants)
+        assert (await system.storage.modules.find(module.id)).grants == grants
+        for bad in (Grant("http:read", "*"), Grant("file:read", "../x"), Grant("database:read", "a b")):
+            with pytest.raises(Refused) as refused:
+                await system.modules.grant("reader", (bad,), actor="test")
+            assert refused.value.problems[0].path == "[0].resource"
+        assert (await system.storage.modules.find(module.id)).grants == grants
+
+
+@pytest.mark.requirement("R8.1", "R8.2", "R8.3", "R8.4", "R8.5", "R8.6")
+async def test_each_call_is_logged_with_what_it_took_and_how_it_ended(tmp_path: Path) -> None:
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        reader = await system.modules.register("reader", "1.0.0", READER)
+        spinner = await system.modules.register("spinner", "1.0.0", SPINNER)
+        first = await run(system, {"module_id": "reader"})
+        second = await run(system, {"module_id": "spinner", "fuel_limit": 50_000})
+        calls = await system.storage.calls.find(CallFilter(), limit=10)
+        assert [(call.module_id, call.outcome) for call in calls] == [
+            (spinner.id, "out_of_fuel"),
+            (reader.id, "succeeded"),
+        ]
+        failed, good = calls
+        assert (good.execution_id, good.step_id, good.attempt) == (first.execution.id, "a", 1)
+        assert good.detail["digest"] == reader.digest
+        assert good.detail["fuel_used"] > 0
+        assert good.detail["peak_memory_bytes"] == 65_536
+        assert good.detail["duration_ms"] > 0
+        assert good.detail["host_calls"] == 2
+        assert good.detail["logs"][0]["message"] == "inbox"
+        assert good.detail["permissions"] == []
+        assert good.started_at <= good.completed_at
+        assert failed.failure is not None
+        assert failed.failure.code == "out_of_fuel"
+        assert failed.detail["backtrace"][0]["function"] == "run"
+
+        async def found(**wanted: Any) -> list[str]:
+            return [
+                call.step_id + call.outcome for call in await system.storage.calls.find(CallFilter(**wanted), limit=9)
+            ]
+
+        assert await found(execution_id=second.execution.id) == ["aout_of_fuel"]
+        assert await found(module_ids=(reader.id,)) == ["asucceeded"]
+        assert await found(outcomes=("succeeded", "trapped")) == ["asucceeded"]
+        assert await found(since=failed.completed_at) == ["aout_of_fuel"]
+        assert await found(until=failed.completed_at) == ["asucceeded"]
+        page = await system.storage.calls.find(CallFilter(), limit=1)
+        assert await system.storage.calls.find(CallFilter(), limit=5, before=page[0]) == [good]
+
+
+@pytest.mark.requirement("R14.4", "R14.5")
+async def test_an_altered_binary_never_runs_and_raises_an_alert(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        module = await system.modules.register("reader", "1.0.0", READER)
+        await system.areas.modules.put(f"{module.id}.wasm", SPINNER)
+        finished = await run(system, {"module_id": "reader"})
+        assert (finished.runs[0].kind, finished.execution.state.value) == ("module_refused", "failed")
+        (alert,) = await system.storage.audit.find(action="module.digest_mismatch", limit=5)
+        assert (alert.subject, alert.detail["digest"]) == ("reader@1.0.0", module.digest)
+        (call,) = await system.storage.calls.find(CallFilter(outcomes=("module_refused",)), limit=5)
+        assert call.module_id == module.id
+    captured = capsys.readouterr()
+    assert "security_alert" in captured.out + captured.err
+
+
+async def test_a_call_of_a_module_that_does_not_exist_is_logged_by_its_reference(tmp_path: Path) -> None:
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.modules.register("reader", "1.0.0", READER)
+        job = {
+            "name": "j",
+            "max_retries": 0,
+            "steps": [{"id": "a", "type": "wasm", "config": {"module_id": "{{input.which}}"}}],
+        }
+        stored, _ = await system.jobs.apply(job)
+        await system.jobs.run(stored, given={"which": "reader@2.0.0"})
+        (call,) = await system.storage.calls.find(CallFilter(), limit=5)
+        assert (call.module_id, call.outcome) == ("reader@2.0.0", "module_refused")
