@@ -47,7 +47,7 @@ lock: ## pin the dependencies anew (ARGS=--upgrade for newer ones)
 clean: ## remove everything that was made
 	rm -rf .venv .hengio-demo hengio-data build dist reports benchmarks/results
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf examples/modules/*/target examples/modules/*/node_modules
+	rm -rf examples/modules/*/target examples/modules/*/node_modules tests/guests/*/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help demo test check format bench requirements modules lock clean
