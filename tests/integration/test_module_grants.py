@@ -9,7 +9,6 @@ import pytest
 
 from hengio import codec
 from hengio.errors import Refused
-from hengio.lifecycle.outputs import Outputs
 from hengio.model.call import CallFilter
 from hengio.model.grant import Grant
 from hengio.service.jobs import Finished
@@ -38,12 +37,10 @@ async def run(system: System, config: dict[str, Any]) -> Finished:
     return await system.jobs.run(stored, given={})
 
 
-async def output(system: System, finished: Finished) -> Any:
+def output(finished: Finished) -> Any:
     run = finished.runs[0]
     assert run.output is not None, run.failure
-    return (
-        codec.decode(await Outputs(system.areas.outputs).load(run)) if run.output_digest else codec.decode(run.output)
-    )
+    return codec.decode(run.output)
 
 
 @pytest.mark.requirement("R4.5", "R4.8", "R5.6", "R6.8")
@@ -52,12 +49,12 @@ async def test_a_denial_is_answered_and_audited_with_the_grant_that_would_allow_
         await system.areas.files.put("inbox/a.json", b'{"from":"file"}')
         await system.modules.register("reader", "1.0.0", READER)
         finished = await run(system, {"module_id": "reader"})
-        assert (await output(system, finished))["code"] == "permission_denied"
+        assert output(finished)["code"] == "permission_denied"
         (entry_,) = await system.storage.audit.find(limit=10)
         assert (entry_.action, entry_.subject) == ("host_call.denied", "file:read inbox/a.json")
         assert (entry_.actor, entry_.execution_id) == ("module:reader@1.0.0", finished.execution.id)
         await system.modules.grant("reader", (Grant("file:read", "inbox/*"),), actor="test")
-        assert await output(system, await run(system, {"module_id": "reader"})) == {"from": "file"}
+        assert output(await run(system, {"module_id": "reader"})) == {"from": "file"}
         newest = (await system.storage.audit.find(limit=1))[0]
         assert (newest.action, newest.detail["after"]) == ("module.granted", ["file:read inbox/*"])
 
@@ -69,13 +66,13 @@ async def test_a_step_narrows_what_its_module_was_granted_and_never_widens_it(tm
         narrow = [{"permission": "file:read", "resource": "outbox/**"}]
         wide = [{"permission": "file:read", "resource": "**"}]
         await system.modules.register("reader", "1.0.0", READER, grants=(Grant("file:read", "inbox/**"),))
-        assert await output(system, await run(system, {"module_id": "reader", "permissions": wide})) == 1
-        denied = await output(system, await run(system, {"module_id": "reader", "permissions": narrow}))
+        assert output(await run(system, {"module_id": "reader", "permissions": wide})) == 1
+        denied = output(await run(system, {"module_id": "reader", "permissions": narrow}))
         assert denied["code"] == "permission_denied"
-        denied = await output(system, await run(system, {"module_id": "reader", "permissions": []}))
+        denied = output(await run(system, {"module_id": "reader", "permissions": []}))
         assert denied["code"] == "permission_denied"
         await system.modules.grant("reader", (), actor="test")
-        denied = await output(system, await run(system, {"module_id": "reader", "permissions": wide}))
+        denied = output(await run(system, {"module_id": "reader", "permissions": wide}))
         assert denied["code"] == "permission_denied"
         bad = [{"permission": "file:read", "resource": "/etc/**"}]
         failed = await run(system, {"module_id": "reader", "permissions": bad})
@@ -129,15 +126,14 @@ async def test_each_call_is_logged_with_what_it_took_and_how_it_ended(tmp_path: 
         assert failed.detail["backtrace"][0]["function"] == "run"
 
         async def found(**wanted: Any) -> list[str]:
-            return [
-                call.step_id + call.outcome for call in await system.storage.calls.find(CallFilter(**wanted), limit=9)
-            ]
+            calls = await system.storage.calls.find(CallFilter(**wanted), limit=9)
+            return [call.outcome for call in calls]
 
-        assert await found(execution_id=second.execution.id) == ["aout_of_fuel"]
-        assert await found(module_ids=(reader.id,)) == ["asucceeded"]
-        assert await found(outcomes=("succeeded", "trapped")) == ["asucceeded"]
-        assert await found(since=failed.completed_at) == ["aout_of_fuel"]
-        assert await found(until=failed.completed_at) == ["asucceeded"]
+        assert await found(execution_id=second.execution.id) == ["out_of_fuel"]
+        assert await found(module_ids=(reader.id,)) == ["succeeded"]
+        assert await found(outcomes=("succeeded", "trapped")) == ["succeeded"]
+        assert await found(since=failed.completed_at) == ["out_of_fuel"]
+        assert await found(until=failed.completed_at) == ["succeeded"]
         page = await system.storage.calls.find(CallFilter(), limit=1)
         assert await system.storage.calls.find(CallFilter(), limit=5, before=page[0]) == [good]
 

@@ -156,7 +156,7 @@ def test_a_private_address_is_opened_by_a_grant_that_names_it_for_that_scheme_po
     assert not opened("http://localhost:8080/**")
 
 
-@pytest.mark.parametrize("text", ["1.1.1.1", "8.8.8.8", "2606:4700::1111"])
+@pytest.mark.parametrize("text", ["1.1.1.1", "8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1111"])
 def test_public_addresses_need_none(text: str) -> None:
     assert is_public(ipaddress.ip_address(text))
 
