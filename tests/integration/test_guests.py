@@ -16,13 +16,13 @@ import pytest
 
 from tests.support.programs import program
 
-# Go is the standard compiler's, which does not speak for TinyGo's modules (R2.3).
 SHOWS = {
     "c": ["R2.1"],
     "c-command": ["R2.1", "R2.5"],
     "rust": ["R2.2"],
     "rust-command": ["R2.1", "R2.2", "R2.5"],
     "go": ["R2.1", "R2.5"],
+    "tinygo": ["R2.3"],
     "go-command": ["R2.1", "R2.5"],
     "assemblyscript": ["R2.4"],
 }
