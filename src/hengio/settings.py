@@ -58,6 +58,11 @@ class SandboxSettings(Area):
     timeout_ceiling_seconds: float = Field(3600.0, gt=0, description="the longest timeout a step may ask for")
     memory_mb: int = Field(64, ge=1, description="memory of a call whose step names no memory_limit_mb, in MiB")
     memory_ceiling_mb: int = Field(1024, ge=1, le=4096, description="the most memory a step may ask for, in MiB")
+    tiers: Literal["both", "optimized"] = Field(
+        "both", description="both: first calls on baseline code, optimised code behind it; optimized: only that"
+    )
+    compile_seconds: float = Field(60.0, gt=0, description="the longest that compiling a module may take")
+    compile_mb: int = Field(3072, ge=256, description="MiB of address space of a process that compiles")
     cache_modules: int = Field(256, ge=1, description="compiled modules kept in memory")
     cache_mb: int = Field(512, ge=1, description="MiB of compiled code kept in memory")
 

@@ -102,7 +102,7 @@ async def _test(
     limits: Limits,
     outside: Given,
 ) -> Outcome:
-    sandbox = open_sandbox(chosen)
+    sandbox = open_sandbox(chosen, tiers="optimized")
 
     async def fetch() -> bytes:
         return binary

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import msgspec
+
 from hengio.model.module import Limits
+from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits
 from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
 from hengio.settings import Settings
 
 
-def open_sandbox(settings: Settings) -> WasmtimeSandbox:
-    """The sandbox, with as many guest threads as are set."""
+def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | None = None) -> WasmtimeSandbox:
+    """The sandbox as it is set; `tiers` is for commands that want one fuel count for one module."""
     chosen = settings.sandbox
-    sizes = SandboxSettings(cache_bytes=chosen.cache_mb << 20, cache_modules=chosen.cache_modules)
+    made = SandboxSettings(
+        cache_bytes=chosen.cache_mb << 20,
+        cache_modules=chosen.cache_modules,
+        tiers=tiers or chosen.tiers,
+        compile_limits=CompileLimits(seconds=chosen.compile_seconds, memory_bytes=chosen.compile_mb << 20),
+    )
     if chosen.threads is not None:
-        sizes = SandboxSettings(
-            threads=chosen.threads, cache_bytes=chosen.cache_mb << 20, cache_modules=chosen.cache_modules
-        )
-    return WasmtimeSandbox(sizes)
+        made = msgspec.structs.replace(made, threads=chosen.threads)
+    return WasmtimeSandbox(made)
 
 
 def default_limits(settings: Settings) -> Limits:

@@ -14,6 +14,7 @@ from hengio.sandbox.binary import Binary
 from hengio.sandbox.wasmtime import abi, inspect, wasi
 from hengio.sandbox.wasmtime.callback import Definitions
 from hengio.sandbox.wasmtime.capi import KEEP, Scratch, raw
+from hengio.sandbox.wasmtime.compiling.workshop import Workshop
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.inspect import Ceilings
 
@@ -30,7 +31,7 @@ class DigestMismatch(Refused):
 
 
 class Compiled:
-    """A compiled module with its imports resolved, shared by all its calls.
+    """A compiled module with its imports resolved, shared by all its calls, which run on `engine`.
 
     `entries`, `memory`, `allocator`, `initialize`, `start` are positions among its exports, which is how the hot path
     finds them. `size` is that of its machine code, data and binary in bytes. `can_grow` is false if it certainly never
@@ -44,6 +45,7 @@ class Compiled:
         "binary",
         "can_grow",
         "digest",
+        "engine",
         "entries",
         "initialize",
         "instantiates_quickly",
@@ -56,8 +58,17 @@ class Compiled:
     )
 
     def __init__(
-        self, *, digest: str, kind: ModuleKind, declared: Binary, instantiable: Any, binary: bytes, size: int
+        self,
+        engine: GuestEngine,
+        *,
+        digest: str,
+        kind: ModuleKind,
+        declared: Binary,
+        instantiable: Any,
+        binary: bytes,
+        size: int,
     ) -> None:
+        self.engine = engine
         self._owned = instantiable
         self.address = raw(instantiable)
         self.digest = digest
@@ -76,10 +87,11 @@ class Compiled:
 
 
 class Compiler:
-    """Compiles for one engine. Not on the event loop: a large module takes seconds."""
+    """Makes code for one engine, compiled elsewhere. Not on the event loop: a large module takes seconds."""
 
-    def __init__(self, engine: GuestEngine, *, clock: Clock, ceilings: Ceilings) -> None:
-        self._engine = engine
+    def __init__(self, engine: GuestEngine, workshop: Workshop, *, clock: Clock, ceilings: Ceilings) -> None:
+        self.engine = engine
+        self._workshop = workshop
         self._ceilings = ceilings
         self._linker = Linker(engine.handle)
         self._linker.allow_shadowing = True
@@ -93,16 +105,23 @@ class Compiler:
         found = hashlib.sha256(binary).hexdigest()
         if found != digest:
             raise DigestMismatch(f"the module's bytes have the digest {found}, not {digest}")
-        declared = inspect.declare(binary, self._engine.handle, self._ceilings)
+        declared = inspect.declare(binary, self.engine.handle, self._ceilings)
         kind = inspect.recognise(declared)
+        code = self._workshop.compile(binary, self.engine.tier)
         try:
-            module = Module(self._engine.handle, binary)
+            module = Module.deserialize(self.engine.handle, code)
             instantiable = self._linker.instantiate_pre(module)
         except WasmtimeError as error:
             raise Refused(f"the module does not compile: {str(error).strip()}") from error
         size = _image_size(module)
         return Compiled(
-            digest=digest, kind=kind, declared=declared, instantiable=instantiable, binary=binary, size=size
+            self.engine,
+            digest=digest,
+            kind=kind,
+            declared=declared,
+            instantiable=instantiable,
+            binary=binary,
+            size=size,
         )
 
 

@@ -17,10 +17,10 @@ from ctypes import c_uint8, c_uint64
 from wasmtime import Config, Engine, _ffi
 
 from hengio.sandbox.wasmtime.capi import KEEP, EpochCallback, raw
+from hengio.sandbox.wasmtime.config import WASM_STACK_BYTES, Tier, make_config
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 
 TICK_SECONDS = 0.01
-WASM_STACK_BYTES = 512 << 10
 THREAD_STACK_BYTES = WASM_STACK_BYTES + (2 << 20)
 """A guest's stack and what Python needs above it for host functions; with less, a deep guest ends the process."""
 _IDLE_TICKS = 50
@@ -64,27 +64,6 @@ ON_EPOCH = ctypes.cast(_kept, ctypes.c_void_p).value
 """The address to give to `store_epoch_deadline_callback`."""
 
 
-def make_config() -> Config:
-    """What every engine here has in common: metering, and only what the ABI needs of WebAssembly's proposals.
-
-    Off are those through which memory could escape its limit (several or shared memories, 64-bit, garbage collection)
-    or a result could differ between machines (relaxed SIMD).
-    """
-    config = Config()
-    config.consume_fuel = True
-    config.epoch_interruption = True
-    config.max_wasm_stack = WASM_STACK_BYTES
-    config.wasm_multi_memory = False
-    config.wasm_memory64 = False
-    config.wasm_threads = False
-    config.shared_memory = False
-    config.wasm_gc = False
-    config.wasm_function_references = False
-    config.wasm_exceptions = False
-    config.wasm_relaxed_simd_deterministic = True
-    return config
-
-
 def _pooled(config: Config, slots: int) -> None:
     name = "wasmtime_pooling_allocation_config"
     pool = getattr(_ffi, f"{name}_new")()
@@ -99,19 +78,20 @@ class GuestEngine:
     """An engine that runs guests. `compiler` is the word in outcomes; `store_limits_memory` is false for one whose
     memories enforce the limit themselves."""
 
-    def __init__(self, config: Config, *, compiler: str, store_limits_memory: bool = True) -> None:
+    def __init__(self, config: Config, *, tier: Tier, store_limits_memory: bool = True) -> None:
         self.handle = Engine(config)
         self.address = raw(self.handle)
-        self.compiler = compiler
+        self.tier = tier
+        self.compiler = "cranelift" if tier == "optimized" else "winch"
         self.store_limits_memory = store_limits_memory
         self.ticker = Ticker(self.address)
 
     @classmethod
-    def cranelift(cls, *, slots: int) -> GuestEngine:
-        """The one that serves: optimised code, instances from a pool with room for `slots` of them at a time."""
-        config = make_config()
+    def pooled(cls, tier: Tier, *, slots: int) -> GuestEngine:
+        """One that serves: its instances come from a pool with room for `slots` of them at a time."""
+        config = make_config(tier)
         _pooled(config, slots)
-        return cls(config, compiler="cranelift")
+        return cls(config, tier=tier)
 
     def close(self) -> None:
         """Stop the ticker. Guests must have ended."""

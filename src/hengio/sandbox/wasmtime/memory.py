@@ -92,9 +92,6 @@ _creator = _Creator(None, _New(_new), None)
 
 
 def watch(config: Config) -> None:
-    """Have the engine of this configuration use these memories: nothing reserved, no guard pages."""
-    config.memory_reservation = 0
-    config.memory_guard_size = 0
-    config.memory_init_cow = False
+    """Have the engine of this configuration (of the tier `witness`) use these memories."""
     creator = ctypes.cast(ctypes.pointer(_creator), ctypes.POINTER(_ffi.wasmtime_memory_creator))
     _ffi.wasmtime_config_host_memory_creator_set(config.ptr(), creator)

@@ -8,14 +8,13 @@ from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
 from hengio.sandbox.wasmtime.attempt import attempt
 from hengio.sandbox.wasmtime.compile import Compiled
-from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.witness import Witness
 
 
-def perform(engine: GuestEngine, compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
+def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
     """Run the guest to its end. Nothing a guest does is raised; a fault of the host's own (a listener) is."""
-    made = attempt(engine, compiled, guest)
+    made = attempt(compiled.engine, compiled, guest)
     if made.stop is not None:
         made = witness.review(compiled, guest, made)
     logs, stop = guest.flush(), made.stop
@@ -32,7 +31,7 @@ def perform(engine: GuestEngine, compiled: Compiled, guest: Guest, *, witness: W
         fuel_exact=stop is None or stop.at_call,
         peak_memory_bytes=made.peak_bytes,
         duration_ms=(monotonic() - guest.started) * 1_000,
-        compiler=engine.compiler,
+        compiler=compiled.engine.compiler,
         host_calls=guest.host_calls,
         io_calls=guest.io_calls,
         wrote=guest.wrote,

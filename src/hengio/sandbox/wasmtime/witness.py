@@ -13,22 +13,20 @@ from __future__ import annotations
 import threading
 import time
 
-from wasmtime import _ffi
-
 from hengio.clock import Clock
-from hengio.errors import Refused
+from hengio.errors import Refused, Unavailable
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.binary import PAGE
 from hengio.sandbox.wasmtime import memory
 from hengio.sandbox.wasmtime.attempt import Attempt, attempt
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler
-from hengio.sandbox.wasmtime.engine import GuestEngine, make_config
+from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.config import make_config
+from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.inspect import Ceilings
 
-_WINCH = 2
-"""`wasmtime_strategy_enum` in C; the baseline compiler takes a tenth of the time."""
 _LEAST_SECONDS, _SECONDS_A_BYTE = 0.02, 0.5e-6
 """Time that must be left to try: for the run, and for compiling each byte on a slow machine."""
 _CACHED_BYTES, _CACHED_MODULES = 64 << 20, 32
@@ -37,7 +35,8 @@ _CACHED_BYTES, _CACHED_MODULES = 64 << 20, 32
 class Witness:
     """Built with the first failure that needs it. Safe to use from any thread."""
 
-    def __init__(self, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, workshop: Workshop, *, clock: Clock, ceilings: Ceilings) -> None:
+        self._workshop = workshop
         self._clock = clock
         self._ceilings = ceilings
         self._cache = Cache(max_bytes=_CACHED_BYTES, max_count=_CACHED_MODULES)
@@ -68,7 +67,7 @@ class Witness:
             return None
         try:
             engine, again = self._compiled(compiled)
-        except Refused:
+        except (Refused, Unavailable):
             return None
         made = attempt(engine, again, second := guest.again(_generous(guest)))
         if made.stop is None or (made.stop.kind, made.stop.code) != (stop.kind, stop.code):
@@ -85,11 +84,10 @@ class Witness:
         return engine, again
 
     def _build(self) -> tuple[GuestEngine, Compiler]:
-        config = make_config()
-        _ffi.wasmtime_config_strategy_set(config.ptr(), _WINCH)
+        config = make_config("witness")
         memory.watch(config)
-        engine = GuestEngine(config, compiler="winch", store_limits_memory=False)
-        return engine, Compiler(engine, clock=self._clock, ceilings=self._ceilings)
+        engine = GuestEngine(config, tier="witness", store_limits_memory=False)
+        return engine, Compiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
 
     def close(self) -> None:
         """Guests must have ended."""

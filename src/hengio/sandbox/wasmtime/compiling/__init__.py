@@ -1,0 +1,1 @@
+"""Compiling, in processes that may be killed."""
