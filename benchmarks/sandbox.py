@@ -78,7 +78,7 @@ class Ours:
         self.sandbox = WasmtimeSandbox()
 
     def load(self, binary: bytes) -> Compiled:
-        return asyncio.run(self.sandbox.load(digest(binary), fetching(binary)))
+        return asyncio.run(self.sandbox.library.load(digest(binary), fetching(binary)))
 
     def contestant(self, binary: bytes, **limits: Any) -> Contestant:
         call, compiled = make_call(binary, **limits), self.load(binary)
@@ -198,7 +198,7 @@ def lookup(ours: Ours) -> list[Row]:
     binary = reactor(entry(ECHO))
     ours.load(binary)
     key = digest(binary)
-    taken = take_turns({"lookup": looped(lambda: ours.sandbox.cache.get(key))})["lookup"]
+    taken = take_turns({"lookup": looped(lambda: ours.sandbox.library.cache.get(key))})["lookup"]
     return [at_most("warm module look-up", taken, "µs", goal=5)]
 
 

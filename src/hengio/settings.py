@@ -57,6 +57,7 @@ class SandboxSettings(Area):
     timeout_seconds: float = Field(30.0, gt=0, description="wall clock of a call whose step names no timeout_seconds")
     timeout_ceiling_seconds: float = Field(3600.0, gt=0, description="the longest timeout a step may ask for")
     memory_mb: int = Field(64, ge=1, description="memory of a call whose step names no memory_limit_mb, in MiB")
+    component_memory_mb: int = Field(256, ge=1, description="the same for a component, which brings its interpreter")
     memory_ceiling_mb: int = Field(1024, ge=1, le=4096, description="the most memory a step may ask for, in MiB")
     tiers: Literal["both", "optimized"] = Field(
         "both", description="both: first calls on baseline code, optimised code behind it; optimized: only that"

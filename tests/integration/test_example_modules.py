@@ -20,7 +20,8 @@ from hengio.definition.validate import validate
 from hengio.model.module import Limits
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from hengio.steps.guest import GuestView
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

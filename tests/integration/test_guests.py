@@ -25,6 +25,8 @@ SHOWS = {
     "tinygo": ["R2.3"],
     "go-command": ["R2.1", "R2.5"],
     "assemblyscript": ["R2.4"],
+    "python": ["R2.1"],
+    "javascript": ["R2.1"],
 }
 LANGUAGES = [pytest.param(name, marks=pytest.mark.requirement(*shown)) for name, shown in SHOWS.items()]
 

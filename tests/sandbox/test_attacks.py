@@ -12,7 +12,8 @@ import pytest
 
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, Run, digest, entry, fetching, make_call, reactor, text, until
 
 LOG = '(import "hengio_v1" "log" (func $log (param i32 i32 i32)))'
@@ -84,7 +85,7 @@ async def test_closing_the_sandbox_ends_running_guests() -> None:
 
 def test_guests_do_not_run_on_the_main_thread(sandbox: WasmtimeSandbox) -> None:
     guest = reactor(entry(ECHO))
-    compiled = asyncio.run(sandbox.load(digest(guest), fetching(guest)))
+    compiled = asyncio.run(sandbox.library.load(digest(guest), fetching(guest)))
     with pytest.raises(RuntimeError, match="main thread"):
         sandbox.run_here(make_call(guest), compiled)
 
@@ -93,7 +94,7 @@ def test_thousands_of_calls_do_not_grow_the_process(sandbox: WasmtimeSandbox) ->
     body = "(call $log (i32.const 1) (i32.const 8) (i32.const 1)) (drop (memory.grow (i32.const 1)))"
     good = reactor(text(8, "x") + entry(body + ECHO), imports=LOG)
     bad = reactor(text(8, "x") + entry(body + "unreachable"), imports=LOG)
-    compiled = [asyncio.run(sandbox.load(digest(guest), fetching(guest))) for guest in (good, bad)]
+    compiled = [asyncio.run(sandbox.library.load(digest(guest), fetching(guest))) for guest in (good, bad)]
     calls = [make_call(good), make_call(bad)]
 
     def repeat(times: int) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from hengio.errors import Corrupt, HengioError, NotFound, Unavailable
 from hengio.model.outcome import OutcomeKind
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, digest, entry, fetching, make_call, reactor, text
 
 
@@ -51,23 +52,24 @@ async def test_the_least_recently_used_module_leaves_first_by_count() -> None:
     sandbox = WasmtimeSandbox(SandboxSettings(threads=1, cache_modules=2))
     for number in (1, 2, 1, 3):
         await sandbox.call(make_call(numbered(number)), fetching(numbered(number)))
-    assert digest(numbered(1)) in sandbox.cache
-    assert digest(numbered(2)) not in sandbox.cache
-    assert digest(numbered(3)) in sandbox.cache
-    assert (sandbox.cache.counters.hits, sandbox.cache.counters.misses, sandbox.cache.counters.evictions) == (1, 3, 1)
+    assert digest(numbered(1)) in sandbox.library.cache
+    assert digest(numbered(2)) not in sandbox.library.cache
+    assert digest(numbered(3)) in sandbox.library.cache
+    counters = sandbox.library.cache.counters
+    assert (counters.hits, counters.misses, counters.evictions) == (1, 3, 1)
     await sandbox.close()
 
 
 @pytest.mark.requirement("R7.2")
 async def test_modules_leave_by_bytes_too() -> None:
     probe = WasmtimeSandbox(SandboxSettings(threads=1))
-    size = (await probe.load(digest(numbered(1)), fetching(numbered(1)))).size
+    size = (await probe.library.load(digest(numbered(1)), fetching(numbered(1)))).size
     await probe.close()
     sandbox = WasmtimeSandbox(SandboxSettings(threads=1, cache_bytes=2 * size))
     for number in (1, 2, 3):
         await sandbox.call(make_call(numbered(number)), fetching(numbered(number)))
-    assert len(sandbox.cache) == 2
-    assert sandbox.cache.bytes == 2 * size
+    assert len(sandbox.library.cache) == 2
+    assert sandbox.library.cache.bytes == 2 * size
     await sandbox.close()
 
 
@@ -75,7 +77,7 @@ async def test_a_module_larger_than_the_cache_still_runs() -> None:
     sandbox = WasmtimeSandbox(SandboxSettings(threads=1, cache_bytes=10))
     outcome = await sandbox.call(make_call(numbered(1)), fetching(numbered(1)))
     assert outcome.kind is OutcomeKind.SUCCEEDED
-    assert len(sandbox.cache) == 0
+    assert len(sandbox.library.cache) == 0
     await sandbox.close()
 
 

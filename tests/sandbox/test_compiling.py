@@ -16,7 +16,8 @@ from hengio.errors import Refused
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits, Workshop
 from hengio.sandbox.wasmtime.inspect import Ceilings
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, digest, entry, fetching, make_call, module, reactor
 
 OPEN = Ceilings(functions=10**7, locals=10**7, locals_times_bytes=10**15, loops=10**7, body_bytes=1 << 30)
@@ -72,7 +73,7 @@ async def call(sandbox: WasmtimeSandbox, binary: bytes, **limits: Any) -> Outcom
 async def settled(sandbox: WasmtimeSandbox, binary: bytes) -> None:
     """Wait for optimised code."""
     for _ in range(500):
-        compiled = sandbox.cache.peek(digest(binary))
+        compiled = sandbox.library.cache.peek(digest(binary))
         if compiled is not None and compiled.engine.tier == "optimized":
             return
         await asyncio.sleep(0.01)

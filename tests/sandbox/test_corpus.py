@@ -106,7 +106,7 @@ async def test_eight_threads_of_good_and_hostile_calls_share_and_leak_nothing(sa
     kinds = ["succeeded", "trapped", "trapped", "stack_overflow", "out_of_fuel", "trapped"]
     shares = [20, 1, 1, 1, 1, 1]
     fuels = [20_000, 20_000, 20_000, 10_000_000, 20_000, 20_000]
-    loaded = [await sandbox.load(make_call(guest).digest, fetching(guest)) for guest in guests]
+    loaded = [await sandbox.library.load(make_call(guest).digest, fetching(guest)) for guest in guests]
     wrong: list[str] = []
 
     def work(seed: int, times: int) -> None:

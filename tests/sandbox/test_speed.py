@@ -13,7 +13,8 @@ import pytest
 
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, digest, entry, fetching, make_call, reactor
 
 REAL = Path(__file__).parents[2] / "examples" / "modules" / "clean-strikes" / "clean-strikes.wasm"
@@ -27,11 +28,11 @@ async def best(times: int, attempt: Callable[[int], Awaitable[float]]) -> float:
 @pytest.mark.requirement("R7.3")
 def test_a_module_comes_from_the_cache_in_less_than_a_millisecond(sandbox: WasmtimeSandbox) -> None:
     guest = reactor(entry(ECHO))
-    asyncio.run(sandbox.load(digest(guest), fetching(guest)))
+    asyncio.run(sandbox.library.load(digest(guest), fetching(guest)))
     taken = []
     for _ in range(20):
         began = time.perf_counter()
-        assert sandbox.cache.get(digest(guest)) is not None
+        assert sandbox.library.cache.get(digest(guest)) is not None
         taken.append(time.perf_counter() - began)
     assert min(taken) < 0.001
 
@@ -61,7 +62,7 @@ async def test_a_module_never_seen_before_runs_within_a_tenth_of_a_second() -> N
 @pytest.mark.requirement("R7.5")
 def test_a_call_costs_less_than_a_hundred_microseconds(sandbox: WasmtimeSandbox) -> None:
     guest = reactor(entry(ECHO))
-    compiled = asyncio.run(sandbox.load(digest(guest), fetching(guest)))
+    compiled = asyncio.run(sandbox.library.load(digest(guest), fetching(guest)))
     call, taken = make_call(guest, b'{"a":1}'), []
 
     def measure() -> None:

@@ -24,6 +24,7 @@ from hengio.definition.context import Context
 from hengio.errors import Refused
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
+from hengio.sandbox.binary import is_component
 from hengio.sandbox.grants.check import read as read_grant
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Call, Outside
@@ -77,7 +78,7 @@ def test_file(
     binary = read_bytes(file, what="module")
     given = {} if input_file is None else read_json(input_file, what="input")
     chosen = settings.load()
-    limits = default_limits(chosen)
+    limits = default_limits(chosen, component=is_component(binary))
     limits = msgspec.structs.replace(
         limits,
         fuel=fuel or limits.fuel,
@@ -183,7 +184,7 @@ def _show_facts(file: Path, facts: ModuleFacts) -> None:
         ("kind", facts.kind),
         ("size", f"{facts.size:,} bytes"),
         ("sha256", facts.digest),
-        ("entries", ", ".join(facts.entries) or "none"),
+        ("entries", ", ".join(facts.entries) or ("any name" if facts.kind == "component" else "none")),
         ("host functions", ", ".join(facts.host_functions) or "none"),
         ("host I/O", "possible" if facts.host_io_possible else "not possible: it imports none"),
         ("memory", f"{facts.memory_minimum_bytes >> 10:,} KiB at least, declared maximum {most}"),

@@ -15,6 +15,9 @@ MAGIC = b"\0asm"
 CORE, COMPONENT = b"\x01\x00\x00\x00", b"\x0d\x00\x01\x00"
 PAGE = 65_536
 _LOOP = 0x03
+_CORE_MODULE, _COMPONENT = 1, 4
+"""Sections of a component (Component Model, Binary Format)."""
+_DEEPEST, _MOST_MODULES = 10, 1_000
 
 _VALUE_TYPES = {
     0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x70: "funcref", 0x6F: "externref",
@@ -52,9 +55,10 @@ class Memory:
 
 @dataclass(slots=True)
 class Binary:
-    """A core module's declarations, or just `component=True`."""
+    """A core module's declarations; of a component the core modules inside it, at any depth."""
 
     component: bool = False
+    modules: list[Binary] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     exports: list[Export] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
@@ -140,18 +144,46 @@ def parse(data: bytes) -> Binary:
     if data[:4] != MAGIC:
         hint = "this is text (WAT): compile it first" if data[:1] in (b"(", b";") else ""
         raise Refused("not a WebAssembly binary: it does not begin with \\0asm", hint=hint)
-    if data[4:8] == COMPONENT:
-        return Binary(component=True)
-    if data[4:8] != CORE:
-        raise Refused(f"unknown WebAssembly version {data[4:8].hex()}")
-    return _Parser(data).parse()
+    return _parse(_Reader(data, 4))
+
+
+def is_component(data: bytes) -> bool:
+    """Whether the binary says that it is a component."""
+    return data[:8] == MAGIC + COMPONENT
+
+
+def _parse(reader: _Reader, depth: int = 0) -> Binary:
+    """A module or component from its version on."""
+    version = reader.take(min(4, reader.end - reader.at))
+    if version == COMPONENT:
+        return Binary(component=True, modules=_modules(reader, depth))
+    if version != CORE:
+        raise Refused(f"unknown WebAssembly version {version.hex()}")
+    return _Parser(reader).parse()
+
+
+def _modules(reader: _Reader, depth: int) -> list[Binary]:
+    """The core modules in the sections of a component, and of the components inside it."""
+    found: list[Binary] = []
+    while reader.at < reader.end:
+        section = reader.byte()
+        body = reader.inner(reader.number())
+        if section not in (_CORE_MODULE, _COMPONENT):
+            continue
+        if depth > _DEEPEST or len(found) > _MOST_MODULES:
+            raise body.broken("too many components or modules inside each other")
+        if body.take(4) != MAGIC:
+            raise body.broken("what is inside a component does not begin with \\0asm")
+        inner = _parse(body, depth + 1)
+        found += inner.modules if inner.component else [inner]
+    return found
 
 
 class _Parser:
     """Walks the sections once and keeps the index spaces that later ones refer to."""
 
-    def __init__(self, data: bytes) -> None:
-        self.reader = _Reader(data, 8)
+    def __init__(self, reader: _Reader) -> None:
+        self.reader = reader
         self.binary = Binary()
         self.types: list[str] = []
         self.functions: list[str] = []

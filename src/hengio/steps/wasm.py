@@ -58,26 +58,32 @@ class World:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """Limits where a job asks for nothing, of a core module and of a component; and the most that it may ask for."""
+
+    default: Limits
+    component: Limits
+    highest: Limits
+
+
 class WasmStep:
-    """Runs modules in the sandbox. `defaults` hold where a job asks for nothing; `ceilings` bound what it may ask.
+    """Runs modules in the sandbox, within what is allowed.
 
     Without a `world` modules reach nothing outside.
     """
 
-    def __init__(
-        self, sandbox: Sandbox, modules: Modules, *, defaults: Limits, ceilings: Limits, world: World | None = None
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, modules: Modules, *, allowed: Allowed, world: World | None = None) -> None:
         self._sandbox = sandbox
         self._modules = modules
-        self._defaults = defaults
-        self._ceilings = ceilings
+        self._allowed = allowed
         self._world = world
         self._plans: dict[int, _Plan] = {}
 
     async def run(self, request: StepRequest) -> StepResult:
         try:
             config = self._config(request.step, request.context)
-            limits = self._limits(config, request.timeout_seconds)
+            self._check(config)
             if config.permissions is not UNSET:
                 check(config.permissions)
         except HengioError as error:
@@ -92,7 +98,7 @@ class WasmStep:
             module_name=module.name,
             function=config.function_name,
             input=guest.document(request, config),
-            limits=limits,
+            limits=self._limits(config, module, request.timeout_seconds),
             context=view,
             output_mode=config.output_mode,
             env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
@@ -143,22 +149,25 @@ class WasmStep:
                 self._plans.pop(next(iter(self._plans)))
         return plan.fill(context)
 
-    def _limits(self, config: WasmConfig, left: float | None) -> Limits:
-        asked = Limits(
-            fuel=config.fuel_limit or self._defaults.fuel,
-            timeout_seconds=config.timeout_seconds or self._defaults.timeout_seconds,
-            memory_bytes=(config.memory_limit_mb << 20) if config.memory_limit_mb else self._defaults.memory_bytes,
-        )
+    def _check(self, config: WasmConfig) -> None:
+        """Raises `Refused` if the step asks for more than this installation allows."""
+        highest = self._allowed.highest
         for what, value, most in (
-            ("fuel_limit", asked.fuel, self._ceilings.fuel),
-            ("timeout_seconds", asked.timeout_seconds, self._ceilings.timeout_seconds),
-            ("memory_limit_mb", asked.memory_bytes, self._ceilings.memory_bytes),
+            ("fuel_limit", config.fuel_limit, highest.fuel),
+            ("timeout_seconds", config.timeout_seconds, highest.timeout_seconds),
+            ("memory_limit_mb", config.memory_limit_mb, highest.memory_bytes >> 20),
         ):
-            if value > most:
+            if value and value > most:
                 raise Refused(f"{what} asks for {value}, more than this installation allows ({most})")
-        seconds = asked.timeout_seconds if left is None else min(asked.timeout_seconds, left)
+
+    def _limits(self, config: WasmConfig, module: Module, left: float | None) -> Limits:
+        default = self._allowed.component if module.facts.kind == "component" else self._allowed.default
+        seconds = config.timeout_seconds or default.timeout_seconds
         return msgspec.structs.replace(
-            self._defaults, fuel=asked.fuel, timeout_seconds=seconds, memory_bytes=asked.memory_bytes
+            default,
+            fuel=config.fuel_limit or default.fuel,
+            timeout_seconds=seconds if left is None else min(seconds, left),
+            memory_bytes=(config.memory_limit_mb << 20) if config.memory_limit_mb else default.memory_bytes,
         )
 
 

@@ -26,7 +26,7 @@ from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
 from hengio.steps.files import FileStep
 from hengio.steps.protocol import StepType
-from hengio.steps.wasm import WasmStep, World
+from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
 from hengio.targets.databases import Databases
@@ -102,9 +102,13 @@ async def embedded(
             open_capabilities(settings, databases=databases, files=areas.files)
         )
         world = World(capabilities=capabilities, audit=storage.audit, clock=clock)
-        limits = default_limits(settings)
+        allowed = Allowed(
+            default=default_limits(settings),
+            component=default_limits(settings, component=True),
+            highest=highest_limits(settings),
+        )
         types: dict[str, StepType] = {
-            "wasm": WasmStep(sandbox, modules, defaults=limits, ceilings=highest_limits(settings), world=world),
+            "wasm": WasmStep(sandbox, modules, allowed=allowed, world=world),
             "database": DatabaseStep(databases),
             "file_processing": FileStep(areas.files),
         }

@@ -8,7 +8,8 @@ import msgspec
 
 from hengio.model.module import Limits
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from hengio.settings import Settings
 
 
@@ -26,10 +27,11 @@ def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | No
     return WasmtimeSandbox(made)
 
 
-def default_limits(settings: Settings) -> Limits:
+def default_limits(settings: Settings, *, component: bool = False) -> Limits:
     """What a call may use when its step asks for nothing."""
     chosen = settings.sandbox
-    return Limits(fuel=chosen.fuel, timeout_seconds=chosen.timeout_seconds, memory_bytes=chosen.memory_mb << 20)
+    memory = chosen.component_memory_mb if component else chosen.memory_mb
+    return Limits(fuel=chosen.fuel, timeout_seconds=chosen.timeout_seconds, memory_bytes=memory << 20)
 
 
 def highest_limits(settings: Settings) -> Limits:

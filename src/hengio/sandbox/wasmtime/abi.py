@@ -17,7 +17,7 @@ IO = frozenset({"http_request", "db_query", "file_read", "file_write"})
 """Functions with an effect or a source outside the execution."""
 NOTHING_WAITS = 0xFFFF_FFFF
 """−1 of `take_result`."""
-_REQUEST_LIMIT = 16 << 20
+REQUEST_LIMIT = 16 << 20
 """Bytes of a request, or of a file that is written, at most."""
 _TEXT_LIMIT = 64 << 10
 """Bytes of an AssemblyScript text that are read at most."""
@@ -38,7 +38,7 @@ def log(guest: Guest, level: int, pointer: int, length: int) -> None:
 def get_context(guest: Guest, pointer: int, length: int) -> int:
     """`hengio_v1.get_context`."""
     calls = guest.context_calls
-    denied = _too_many(guest) or calls.admits(length)
+    denied = too_many(guest) or calls.admits(length)
     if denied is None:
         return _answer(guest, calls.get(guest.read(pointer, length)))
     guest.require(pointer, length)
@@ -48,7 +48,7 @@ def get_context(guest: Guest, pointer: int, length: int) -> int:
 def set_context(guest: Guest, key: int, key_length: int, value: int, value_length: int) -> int:
     """`hengio_v1.set_context`."""
     calls = guest.context_calls
-    denied = _too_many(guest) or calls.admits(key_length, value_length)
+    denied = too_many(guest) or calls.admits(key_length, value_length)
     if denied is None:
         return _answer(guest, calls.set(guest.read(key, key_length), guest.read(value, value_length)))
     guest.require(key, key_length)
@@ -78,9 +78,9 @@ def file_write(guest: Guest, path: int, path_length: int, data: int, data_length
 
 def _ask(guest: Guest, function: OutsideFunction, *spans: tuple[int, int]) -> int:
     """A request to the world outside. What is too large is not copied."""
-    denied = _too_many(guest)
-    if denied is None and sum(length for _, length in spans) > _REQUEST_LIMIT:
-        denied = refusal(Status.LIMIT_EXCEEDED, f"a request has at most {_REQUEST_LIMIT} bytes")
+    denied = too_many(guest)
+    if denied is None and sum(length for _, length in spans) > REQUEST_LIMIT:
+        denied = refusal(Status.LIMIT_EXCEEDED, f"a request has at most {REQUEST_LIMIT} bytes")
     if denied is not None:
         for pointer, length in spans:
             guest.require(pointer, length)
@@ -100,7 +100,7 @@ def take_result(guest: Guest, pointer: int, capacity: int) -> int:
     return len(reply)
 
 
-def _too_many(guest: Guest) -> Answer | None:
+def too_many(guest: Guest) -> Answer | None:
     """Counts a host call; past the limit, the refusal."""
     guest.host_calls += 1
     limit = guest.call.limits.host_calls

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from hengio.sandbox.wasmtime import command, reactor
 from hengio.sandbox.wasmtime.compile import Compiled
+from hengio.sandbox.wasmtime.component import run as component
+from hengio.sandbox.wasmtime.component.compile import CompiledComponent
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.instance import Instance
 
-_RUN = {"reactor": reactor.run, "command": command.run}
+Runnable = Compiled | CompiledComponent
+_KINDS: dict[str, tuple[Any, Callable[..., bytes]]] = {
+    "reactor": (Instance, reactor.run),
+    "command": (Instance, command.run),
+    "component": (component.ComponentInstance, component.run),
+}
 
 
 class Attempt(NamedTuple):
@@ -22,14 +30,15 @@ class Attempt(NamedTuple):
     peak_bytes: int
 
 
-def attempt(engine: GuestEngine, compiled: Compiled, guest: Guest) -> Attempt:
+def attempt(engine: GuestEngine, compiled: Runnable, guest: Guest) -> Attempt:
     """Run it to its end. Nothing a guest does is raised; a fault of the host's own (a listener that raises) is."""
     data, stop = b"", None
+    kind, run = _KINDS[compiled.kind]
     engine.ticker.enter(guest)
     try:
-        instance = Instance(engine, compiled, guest)
+        instance = kind(engine, compiled, guest)
         try:
-            data = _RUN[compiled.kind](instance, compiled, guest)
+            data = run(instance, compiled, guest)
         except Stop as caught:
             stop = caught
         finally:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from hengio.sandbox.wasmtime.compile import Compiled
+from hengio.sandbox.wasmtime.attempt import Runnable
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Cache:
         self.bytes = 0
         self._max_bytes = max_bytes
         self._max_count = max_count
-        self._entries: OrderedDict[str, Compiled] = OrderedDict()
+        self._entries: OrderedDict[str, Runnable] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Cache:
     def __contains__(self, digest: str) -> bool:
         return digest in self._entries
 
-    def get(self, digest: str) -> Compiled | None:
+    def get(self, digest: str) -> Runnable | None:
         """The module, which becomes the most recently used one."""
         with self._lock:
             compiled = self._entries.get(digest)
@@ -46,11 +46,11 @@ class Cache:
             self._entries.move_to_end(digest)
             return compiled
 
-    def peek(self, digest: str) -> Compiled | None:
+    def peek(self, digest: str) -> Runnable | None:
         """The module, without counting or renewing it."""
         return self._entries.get(digest)
 
-    def put(self, compiled: Compiled) -> None:
+    def put(self, compiled: Runnable) -> None:
         """Keep it, and let others go until the limits hold. One that is larger than the whole cache is not kept."""
         if compiled.size > self._max_bytes:
             return

@@ -13,7 +13,7 @@ A guest called through `KEEP` could stop the whole process, since nobody else co
 from __future__ import annotations
 
 import ctypes
-from ctypes import c_bool, c_char_p, c_int64, c_size_t, c_uint64
+from ctypes import c_bool, c_char_p, c_int64, c_size_t, c_uint32, c_uint64
 from ctypes import c_void_p as address
 from typing import Any
 
@@ -24,6 +24,12 @@ Callback = ctypes.CFUNCTYPE(address, address, address, address, c_size_t)
 
 EpochCallback = ctypes.CFUNCTYPE(address, address, address, address, address)
 """`(context, data, delta, kind) -> error`: asked when a store's epoch deadline passes; 0 goes on for `*delta` ticks."""
+
+ComponentCallback = ctypes.CFUNCTYPE(address, address, address, address, address, c_size_t, address, c_size_t)
+"""`(env, context, type, arguments, count, results, count) -> error`: a host function of components; 0 is success."""
+
+ResourceDestructor = ctypes.CFUNCTYPE(address, address, address, c_uint32)
+"""`(env, context, number) -> error`: the guest has dropped a resource of the host's."""
 
 _PROTOTYPES: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("wasmtime_store_new", address, (address, address, address)),
@@ -60,11 +66,31 @@ _PROTOTYPES: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("wasmtime_error_message", None, (address, address)),
     ("wasmtime_error_wasm_trace", None, (address, address)),
     ("wasmtime_error_delete", None, (address,)),
-    ("wasm_frame_func_index", ctypes.c_uint32, (address,)),
+    ("wasm_frame_func_index", c_uint32, (address,)),
     ("wasm_frame_module_offset", c_size_t, (address,)),
     ("wasmtime_frame_func_name", address, (address,)),
     ("wasm_frame_vec_delete", None, (address,)),
     ("wasm_byte_vec_delete", None, (address,)),
+    ("wasm_byte_vec_new", None, (address, c_size_t, c_char_p)),
+    ("wasmtime_component_linker_instance_add_func", address, (address, c_char_p, c_size_t, address, address, address)),
+    (
+        "wasmtime_component_linker_instance_add_resource",
+        address,
+        (address, c_char_p, c_size_t, address, address, address, address),
+    ),
+    ("wasmtime_component_linker_instantiate", address, (address, address, address, address)),
+    ("wasmtime_component_instance_get_func", c_bool, (address, address, address, address)),
+    ("wasmtime_component_func_call", address, (address, address, address, c_size_t, address, c_size_t)),
+    ("wasmtime_component_val_new", address, (address,)),
+    ("wasmtime_component_val_delete", None, (address,)),
+    ("wasmtime_component_vallist_new_uninit", None, (address, c_size_t)),
+    ("wasmtime_component_valtuple_new_uninit", None, (address, c_size_t)),
+    ("wasmtime_component_valrecord_new_uninit", None, (address, c_size_t)),
+    ("wasmtime_component_resource_host_new", address, (c_bool, c_uint32, c_uint32)),
+    ("wasmtime_component_resource_host_rep", c_uint32, (address,)),
+    ("wasmtime_component_resource_host_to_any", address, (address, address, address)),
+    ("wasmtime_component_resource_any_to_host", address, (address, address, address)),
+    ("wasmtime_component_resource_host_delete", None, (address,)),
 )
 
 

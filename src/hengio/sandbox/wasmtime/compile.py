@@ -30,8 +30,15 @@ class DigestMismatch(Refused):
     code = "digest_mismatch"
 
 
+def checked(binary: bytes, digest: str) -> None:
+    """Raises `DigestMismatch` unless the bytes have the digest."""
+    found = hashlib.sha256(binary).hexdigest()
+    if found != digest:
+        raise DigestMismatch(f"the module's bytes have the digest {found}, not {digest}")
+
+
 class Compiled:
-    """A compiled module with its imports resolved, shared by all its calls, which run on `engine`.
+    """A compiled core module with its imports resolved, shared by all its calls, which run on `engine`.
 
     `entries`, `memory`, `allocator`, `initialize`, `start` are positions among its exports, which is how the hot path
     finds them. `size` is that of its machine code, data and binary in bytes. `can_grow` is false if it certainly never
@@ -102,9 +109,7 @@ class Compiler:
 
     def compile(self, binary: bytes, digest: str) -> Compiled:
         """Raises `DigestMismatch` before anything else is done with other bytes, `Refused` for unacceptable ones."""
-        found = hashlib.sha256(binary).hexdigest()
-        if found != digest:
-            raise DigestMismatch(f"the module's bytes have the digest {found}, not {digest}")
+        checked(binary, digest)
         declared = inspect.declare(binary, self.engine.handle, self._ceilings)
         kind = inspect.recognise(declared)
         code = self._workshop.compile(binary, self.engine.tier)

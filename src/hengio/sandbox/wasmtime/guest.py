@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +22,9 @@ from hengio.sandbox.host.log import Lines, Logs
 from hengio.sandbox.host.outside import DENIED
 from hengio.sandbox.protocol import Answered, Ask, Call, OutsideFunction
 from hengio.sandbox.wasmtime.capi import KEEP
+
+if TYPE_CHECKING:
+    from hengio.sandbox.wasmtime.component.wasi import Timers
 
 _memory_size, _memory_data = KEEP.memory_data_size, KEEP.memory_data
 _string_at, _memmove = ctypes.string_at, ctypes.memmove
@@ -42,6 +45,7 @@ class Stop(Exception):
         self.code = code
         self.message = message
         self.details = details
+        self.retryable: bool | None = None
         self.backtrace: tuple[Frame, ...] = ()
         self.at_call = True
         """Whether it ended inside a call of the host, where compiled code has written its fuel back."""
@@ -71,6 +75,7 @@ class Guest:
         "denials",
         "host_calls",
         "io_calls",
+        "mapped_bytes",
         "memory",
         "memory_known",
         "output",
@@ -79,8 +84,12 @@ class Guest:
         "reply",
         "started",
         "stop",
+        "timers",
         "wrote",
     )
+
+    timers: Timers
+    """Of a component; set when it begins."""
 
     def __init__(self, call: Call, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.call = call
@@ -105,8 +114,8 @@ class Guest:
         self.read_to = self.closed = 0
         """How much of stdin was read; which standard streams were closed (a bit each)."""
         self._streams: dict[int, Lines] | None = None
-        self.refused_bytes = 0
-        """The size of the first growth that was refused, where the engine tells."""
+        self.mapped_bytes = self.refused_bytes = 0
+        """Where memories are our own: what it has of them, and what it would have had when it was first refused."""
         self._second: Guest | None = None
         self._woken: threading.Event | None = None
         self._logs: Logs | None = None

@@ -43,14 +43,14 @@ def inspect(binary: bytes, engine: Engine, ceilings: Ceilings) -> ModuleFacts:
 
 
 def declare(binary: bytes, engine: Engine, ceilings: Ceilings) -> Binary:
-    """What the binary declares, once it is known to be valid and safe to compile."""
+    """What the binary declares, once it is known to be safe to compile, and valid unless it is a component: of those
+    only a compiler can tell."""
     if len(binary) > ceilings.binary_bytes:
         raise Refused(f"the binary has {len(binary)} bytes, more than the limit of {ceilings.binary_bytes}")
     declared = parse(binary)
-    if declared.component:
-        hint = "build a core module instead: a reactor or a WASI preview 1 command"
-        raise Refused("this is a component; components come in a later release", hint=hint)
     _check_bombs(declared, ceilings)
+    if declared.component:
+        return declared
     try:
         Module.validate(engine, binary)
     except WasmtimeError as error:
@@ -59,9 +59,10 @@ def declare(binary: bytes, engine: Engine, ceilings: Ceilings) -> Binary:
 
 
 def _check_bombs(declared: Binary, ceilings: Ceilings) -> None:
-    if len(declared.bodies) > ceilings.functions:
-        raise Refused(f"the binary has {len(declared.bodies)} functions, more than the limit of {ceilings.functions}")
-    for index, body in enumerate(declared.bodies):
+    bodies = [body for module in (declared, *declared.modules) for body in module.bodies]
+    if len(bodies) > ceilings.functions:
+        raise Refused(f"the binary has {len(bodies)} functions, more than the limit of {ceilings.functions}")
+    for index, body in enumerate(bodies):
         measures = (
             ("bytes", body.size, ceilings.body_bytes),
             ("locals", body.locals, ceilings.locals),

@@ -1,72 +1,37 @@
-"""One store, one instance, one call, thrown away: the hot path.
+"""One store, one instance, one call of a core module, thrown away: the hot path.
 
 Nothing is pooled between calls but address space, which the engine hands back zeroed.
 """
 
 from __future__ import annotations
 
-import threading
-from time import monotonic
-
 from hengio.sandbox.wasmtime import traps, wasi
 from hengio.sandbox.wasmtime.capi import DROP, KEEP, Scratch
 from hengio.sandbox.wasmtime.compile import Compiled
-from hengio.sandbox.wasmtime.engine import ON_EPOCH, GuestEngine, running
+from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest
+from hengio.sandbox.wasmtime.store import Store
 
 _TABLES, _INSTANCES, _MEMORIES = 4, 1, 1
 """The engine counts a memory's limit for each memory, hence one."""
-_UNLIMITED = -1
-_MOST_FUEL = (1 << 63) - 1
-_LARGE = 1 << 20
-"""Bytes of memory from which freeing an instance may take long enough to let others run meanwhile."""
 
-
-# Looked up once: on this path a name in a module costs half of one in an object.
-_store_new, _store_context, _store_limiter = KEEP.store_new, KEEP.store_context, KEEP.store_limiter
-_set_fuel, _get_fuel = KEEP.context_set_fuel, KEEP.context_get_fuel
-_set_epoch_deadline, _on_epoch_deadline = KEEP.context_set_epoch_deadline, KEEP.store_epoch_deadline_callback
 _export_nth, _call = KEEP.instance_export_nth, DROP.func_call_unchecked
 _instantiate_quickly, _instantiate = KEEP.instance_pre_instantiate, DROP.instance_pre_instantiate
-_delete_quickly, _delete = KEEP.store_delete, DROP.store_delete
-_TRAP, _OUT, _FIRST, _SECOND = Scratch.TRAP, Scratch.OUT, Scratch.VALUES, Scratch.VALUES + Scratch.PER_VALUE
+_TRAP, _FIRST, _SECOND = Scratch.TRAP, Scratch.VALUES, Scratch.VALUES + Scratch.PER_VALUE
 _VALUES_LENT = 4
 
 
-class _Thread(threading.local):
-    """What each thread keeps between calls."""
+class Instance(Store):
+    """A guest inside its store, until `close`."""
 
-    scratch: Scratch
-
-
-_thread = _Thread()
-
-
-class Instance:
-    """A guest inside its store, between `open` and `close`, on one thread."""
-
-    __slots__ = ("_compiled", "_context", "_guest", "_scratch", "_store", "_words")
+    __slots__ = ("_compiled",)
 
     def __init__(self, engine: GuestEngine, compiled: Compiled, guest: Guest) -> None:
-        scratch = getattr(_thread, "scratch", None) or _new_scratch()
-        limits = guest.call.limits
-        self._compiled, self._guest = compiled, guest
-        self._scratch, self._words = scratch, scratch.words
-        self._store = store = _store_new(engine.address, None, None)
-        self._context = guest.context = context = _store_context(store)
-        fuel = limits.fuel
-        _set_fuel(context, fuel if 0 <= fuel <= _MOST_FUEL else _clamped(fuel))
-        _set_epoch_deadline(context, 1)
-        _on_epoch_deadline(store, ON_EPOCH, None, None)
-        memory = limits.memory_bytes if engine.store_limits_memory else _UNLIMITED
-        _store_limiter(store, memory, limits.table_elements, _INSTANCES, _TABLES, _MEMORIES)
+        super().__init__(engine, guest, tables=_TABLES, instances=_INSTANCES, memories=_MEMORIES)
+        self._compiled = compiled
         if compiled.uses_wasi:
-            wasi.give_context(context, guest.call, command=compiled.kind == "command")
-        guest.memory = scratch.memory
-        if not guest.started:
-            guest.started = now = monotonic()
-            guest.deadline = now + limits.timeout_seconds
-        running.guest = guest
+            wasi.give_context(self._context, guest.call, command=compiled.kind == "command")
+        guest.memory = self._scratch.memory
 
     def instantiate(self) -> None:
         """Create the instance and run its start function and `_initialize`. Raises `Stop`."""
@@ -97,21 +62,5 @@ class Instance:
 
     def close(self) -> tuple[int, int]:
         """Free the store; returns fuel left and bytes of memory at the end, which never shrinks: so its peak."""
-        _get_fuel(self._context, self._scratch.out)
         memory = self._guest.memory_size
-        (_delete_quickly if memory < _LARGE else _delete)(self._store)
-        del running.guest
-        return self._words[_OUT], memory
-
-
-def _clamped(fuel: int) -> int:
-    """Within what the engine counts: a negative limit is none at all."""
-    return max(0, min(fuel, _MOST_FUEL))
-
-
-def _new_scratch() -> Scratch:
-    """The scratch of a thread that had none; raises `RuntimeError` on the main thread."""
-    if threading.current_thread() is threading.main_thread():
-        raise RuntimeError("guests do not run on the main thread: a signal handler could raise inside a callback")
-    _thread.scratch = Scratch()
-    return _thread.scratch
+        return self.free(memory), memory

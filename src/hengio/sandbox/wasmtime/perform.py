@@ -6,13 +6,12 @@ from time import monotonic
 
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
-from hengio.sandbox.wasmtime.attempt import attempt
-from hengio.sandbox.wasmtime.compile import Compiled
+from hengio.sandbox.wasmtime.attempt import Runnable, attempt
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.witness import Witness
 
 
-def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
+def perform(compiled: Runnable, guest: Guest, *, witness: Witness) -> Outcome:
     """Run the guest to its end. Nothing a guest does is raised; a fault of the host's own (a listener) is."""
     made = attempt(compiled.engine, compiled, guest)
     if made.stop is not None:
@@ -21,7 +20,7 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
     if stop is None:
         kind, reply, failure = output.read(made.data, guest.call.output_mode)
     else:
-        kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details)
+        kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details, stop.retryable)
     return Outcome(
         kind=kind,
         reply=reply,

@@ -23,8 +23,23 @@ CAUSES: dict[int, tuple[OutcomeKind, str, str]] = {
     11: (OutcomeKind.OUT_OF_FUEL, "out_of_fuel", "the fuel is used up"),
 }
 """`wasmtime_trap_code_enum` → kind, cause, words. Others are a trap without a name of their own here."""
-_OVER_LIMIT = "exceeds"
-"""Wasmtime says an initial memory or table over the limit only as text: `… minimum size of N … exceeds … limits`."""
+_BY_TEXT = {
+    "call stack exhausted": 0,
+    "out of bounds memory access": 1,
+    "undefined element: out of bounds table access": 3,
+    "uninitialized element": 4,
+    "indirect call type mismatch": 5,
+    "integer overflow": 6,
+    "integer divide by zero": 7,
+    "invalid conversion to integer": 8,
+    "wasm `unreachable` instruction executed": 9,
+    "all fuel consumed by WebAssembly": 11,
+}
+"""Of a component only Wasmtime's words for a trap are to be had, after `wasm trap: `."""
+_TRAP = "wasm trap: "
+_OVER_LIMIT = ("exceeds", "resource limit exceeded")
+"""Wasmtime says an initial memory or table over the limit only as text (`… minimum size of N … exceeds … limits`), as
+it does of too many of them."""
 _BAD_POINTER = "Pointer out of bounds"
 """What Wasmtime's own WASI functions say of one."""
 _CAUSE = "Caused by:"
@@ -63,7 +78,11 @@ def _from_error(scratch: Scratch, error: int) -> Stop:
     KEEP.error_wasm_trace(error, scratch.out)
     frames = _frames(scratch)
     KEEP.error_delete(error)
-    if _OVER_LIMIT in message:
+    known = _BY_TEXT.get(message.rpartition(_TRAP)[2])
+    if known is not None:
+        stop = Stop(*CAUSES[known])
+        stop.at_call = stop.kind is OutcomeKind.OUT_OF_FUEL
+    elif any(words in message for words in _OVER_LIMIT):
         stop = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", f"the module does not fit its limits: {message}")
     else:
         stop = Stop(TRAPPED, "bad_pointer" if _BAD_POINTER in message else "trapped", message)

@@ -18,11 +18,11 @@ from hengio.errors import Refused, Unavailable
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.binary import PAGE
 from hengio.sandbox.wasmtime import memory
-from hengio.sandbox.wasmtime.attempt import Attempt, attempt
+from hengio.sandbox.wasmtime.attempt import Attempt, Runnable, attempt
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler
 from hengio.sandbox.wasmtime.compiling.workshop import Workshop
-from hengio.sandbox.wasmtime.config import make_config
+from hengio.sandbox.wasmtime.component.compile import CompiledComponent
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.inspect import Ceilings
@@ -43,10 +43,10 @@ class Witness:
         self._lock = threading.Lock()
         self._parts: tuple[GuestEngine, Compiler] | None = None
 
-    def review(self, compiled: Compiled, guest: Guest, made: Attempt) -> Attempt:
+    def review(self, compiled: Runnable, guest: Guest, made: Attempt) -> Attempt:
         """The attempt, stopped as `out_of_memory` if that is the true reason."""
         stop = made.stop
-        if stop is None or not compiled.can_grow or not _could_be(stop):
+        if stop is None or isinstance(compiled, CompiledComponent) or not compiled.can_grow or not _could_be(stop):
             return made
         limit = guest.call.limits.memory_bytes
         refused = self._refused(compiled, guest, stop)
@@ -74,7 +74,7 @@ class Witness:
             return None
         return second.refused_bytes
 
-    def _compiled(self, compiled: Compiled) -> tuple[GuestEngine, Compiled]:
+    def _compiled(self, compiled: Compiled) -> tuple[GuestEngine, Runnable]:
         with self._lock:
             engine, compiler = self._parts = self._parts or self._build()
             again = self._cache.get(compiled.digest)
@@ -84,9 +84,7 @@ class Witness:
         return engine, again
 
     def _build(self) -> tuple[GuestEngine, Compiler]:
-        config = make_config("witness")
-        memory.watch(config)
-        engine = GuestEngine(config, tier="witness", store_limits_memory=False)
+        engine = memory.engine("witness")
         return engine, Compiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
 
     def close(self) -> None:

@@ -12,12 +12,12 @@ import resource
 import select
 import signal
 import sys
-from typing import cast
 
 from wasmtime import Engine, Module, WasmtimeError
+from wasmtime.component import Component
 
 from hengio.sandbox.wasmtime.compiling import frames
-from hengio.sandbox.wasmtime.config import Tier, make_config
+from hengio.sandbox.wasmtime.config import COMPONENT, make_config
 
 IDLE_SECONDS = 60.0
 """Without work for so long it ends; the next binary gets a new child."""
@@ -39,8 +39,9 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
         try:
             if tier not in engines:
-                engines[tier] = Engine(make_config(cast("Tier", frames.TIERS[tier])))
-            frames.write(sink, frames.COMPILED, bytes(Module(engines[tier], binary).serialize()))
+                engines[tier] = Engine(make_config(frames.TIERS[tier]))
+            kind = Component if frames.TIERS[tier] in COMPONENT else Module
+            frames.write(sink, frames.COMPILED, bytes(kind(engines[tier], binary).serialize()))
         except WasmtimeError as error:
             frames.write(sink, frames.FAILED, str(error).encode())
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, get_args
+
+from hengio.sandbox.wasmtime.config import Tier
 
 _HEAD = struct.Struct("<BQ")
 COMPILED, FAILED = 0, 1
-TIERS = ("baseline", "optimized", "witness")
+TIERS = get_args(Tier)
 
 
 def write(stream: BinaryIO, word: int, data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""Components: the third kind of module (ABI: Component)."""

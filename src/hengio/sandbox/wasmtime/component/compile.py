@@ -1,0 +1,103 @@
+"""Turns a component into code that can be instantiated at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from wasmtime import WasmtimeError
+from wasmtime.component import Component, Linker
+
+from hengio.clock import Clock
+from hengio.errors import Refused
+from hengio.model.module import ModuleFacts, ModuleKind
+from hengio.sandbox.wasmtime import inspect
+from hengio.sandbox.wasmtime.capi import raw
+from hengio.sandbox.wasmtime.compile import checked
+from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.component import facts, host
+from hengio.sandbox.wasmtime.component.callback import Definitions
+from hengio.sandbox.wasmtime.component.facts import Imported
+from hengio.sandbox.wasmtime.component.wasi import RESOURCES, Wasi, dropped
+from hengio.sandbox.wasmtime.engine import GuestEngine
+from hengio.sandbox.wasmtime.guest import Guest
+from hengio.sandbox.wasmtime.inspect import Ceilings
+
+
+class Linked:
+    """A linker that offers just what one component imports, under the very versions that it names."""
+
+    def __init__(self, engine: GuestEngine, wasi: Wasi, imported: list[Imported]) -> None:
+        self.linker = Linker(engine.handle)
+        self._definitions = Definitions()
+        self._wasi = wasi
+        with self.linker.root() as root:
+            for item in imported:
+                with root.add_instance(item.name) as instance:
+                    self._define(instance, item)
+
+    def _define(self, instance: Any, item: Imported) -> None:
+        for resource in item.resources:
+            number = RESOURCES[resource]
+            self._definitions.resource(instance, resource, type_=number, drop=_dropping(number))
+        for name, type_ in item.functions.items():
+            if item.interface == host.INTERFACE:
+                self._definitions.function(instance, name, host.FUNCTIONS[name][1])
+            else:
+                function, told = self._wasi.function(f"{item.interface}#{name}", type_)
+                self._definitions.function(instance, name, function, told=told)
+
+
+def _dropping(type_: int) -> Callable[[Guest, int], None]:
+    return lambda guest, number: dropped(guest, type_, number)
+
+
+class CompiledComponent:
+    """A compiled component with what it imports, shared by all its calls, which run on `engine`.
+
+    `size` is that of its code, data and binary in bytes.
+    """
+
+    __slots__ = ("_kept", "address", "binary", "digest", "engine", "facts", "linker", "run", "size")
+    kind: ModuleKind = "component"
+
+    def __init__(
+        self, engine: GuestEngine, *, component: Component, linked: Linked, found: ModuleFacts, binary: bytes, size: int
+    ) -> None:
+        run = component.get_export_index(facts.RUN)
+        self._kept: tuple[Any, ...] = (component, linked, run)
+        self.engine = engine
+        self.address, self.linker, self.run = raw(component), raw(linked.linker), raw(run)
+        self.facts = found
+        self.digest = found.digest
+        self.binary = binary
+        self.size = size + len(binary)
+
+
+class ComponentCompiler:
+    """Makes code for one engine, compiled elsewhere. Not on the event loop: an interpreter takes seconds."""
+
+    def __init__(self, engine: GuestEngine, workshop: Workshop, *, clock: Clock, ceilings: Ceilings) -> None:
+        self.engine = engine
+        self._workshop = workshop
+        self._ceilings = ceilings
+        self._wasi = Wasi(clock)
+
+    def compile(self, binary: bytes, digest: str) -> CompiledComponent:
+        """Raises `DigestMismatch` before anything else is done with other bytes, `Refused` for unacceptable ones."""
+        checked(binary, digest)
+        return self.made(binary)
+
+    def made(self, binary: bytes) -> CompiledComponent:
+        """The same for bytes that nobody has promised anything of."""
+        declared = inspect.declare(binary, self.engine.handle, self._ceilings)
+        code = self._workshop.compile(binary, self.engine.tier)
+        try:
+            component = Component.deserialize(self.engine.handle, code)
+            found = facts.facts(binary, declared, component, self.engine.handle)
+            linked = Linked(self.engine, self._wasi, facts.imports(component, self.engine.handle))
+        except WasmtimeError as error:
+            raise Refused(f"the component does not compile: {str(error).strip()}") from error
+        return CompiledComponent(
+            self.engine, component=component, linked=linked, found=found, binary=binary, size=len(code)
+        )

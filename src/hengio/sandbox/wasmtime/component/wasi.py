@@ -1,0 +1,307 @@
+"""WASI preview 2 for components, deny-all (R2.5): every function is ours, none is Wasmtime's.
+
+What tells the time, sleeps, prints, draws random numbers or exits works within the call's limits, as in preview 1;
+there is no directory, and whatever asks for a file or a socket is answered `access-denied`. A type that such a function
+has no word for denial in ends the call instead.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from wasmtime.component import EnumType, FuncType, ResultType
+
+from hengio.clock import Clock
+from hengio.model.outcome import OutcomeKind
+from hengio.sandbox.wasmtime.component.callback import HostFunction
+from hengio.sandbox.wasmtime.component.values import (
+    Bool,
+    Bytes,
+    Case,
+    Err,
+    List,
+    Number,
+    Ok,
+    Option,
+    Own,
+    Record,
+    Result,
+    Text,
+    Tuple,
+    Value,
+    Variant,
+)
+from hengio.sandbox.wasmtime.guest import Guest, Stop
+from hengio.sandbox.wasmtime.wasi import STDERR, STDIN, STDOUT, Exit
+
+PREFIX = "wasi:"
+DENIALS = ("access-denied", "access", "not-permitted", "unsupported", "not-supported")
+"""Cases of WASI's error codes that say no, the plainest first."""
+RESOURCES = {
+    name: number
+    for number, name in enumerate(
+        (
+            "pollable", "input-stream", "output-stream", "error", "terminal-input", "terminal-output", "descriptor",
+            "directory-entry-stream", "network", "tcp-socket", "udp-socket", "incoming-datagram-stream",
+            "outgoing-datagram-stream", "resolve-address-stream",
+        ),
+        start=1,
+    )
+}  # fmt: skip
+"""Types of resources, in whichever interface they are named, and the number by which the engine knows each."""
+_POLLABLE, _INPUT, _OUTPUT = RESOURCES["pollable"], RESOURCES["input-stream"], RESOURCES["output-stream"]
+_NETWORK = RESOURCES["network"]
+_MOST_RANDOM = 1 << 20
+_MOST_PRINTED = 64 << 10
+"""Bytes that a stream takes at a time; more is a fault of the guest, which must ask first."""
+MOST_TIMERS = 10_000
+_READY = 0
+"""The number of the one pollable that needs no time; the others are timers."""
+_CLOSED = Err(Variant("closed"))
+"""Of `stream-error`."""
+_RESOLUTION_NS = 1_000
+
+
+class Timers:
+    """The moments that a call's pollables wait for, in nanoseconds since it began."""
+
+    __slots__ = ("_due", "_last")
+
+    def __init__(self) -> None:
+        self._due: dict[int, int] = {}
+        self._last = _READY
+
+    def add(self, when: int) -> int:
+        """The number of a new one."""
+        if len(self._due) >= MOST_TIMERS:
+            raise Stop(OutcomeKind.TRAPPED, "bad_argument", f"more than {MOST_TIMERS} timers at a time")
+        self._last += 1
+        self._due[self._last] = when
+        return self._last
+
+    def due(self, number: int) -> int:
+        return self._due.get(number, 0)
+
+    def remove(self, number: int) -> None:
+        self._due.pop(number, None)
+
+
+def _nothing(_guest: Guest) -> Value:
+    return Option()
+
+
+def _ready(_guest: Guest, *_arguments: object) -> Value:
+    return Own(_READY, _POLLABLE)
+
+
+def _arguments(guest: Guest) -> Value:
+    return List([Text(guest.call.module_name.encode()), Text(guest.call.function.encode())])
+
+
+def _environment(guest: Guest) -> Value:
+    return List([Tuple((Text(key.encode()), Text(value.encode()))) for key, value in guest.call.env.items()])
+
+
+def _exit(_guest: Guest, status: Result) -> Value:
+    raise Exit(0 if status.ok else 1)
+
+
+def _exit_with_code(_guest: Guest, code: int) -> Value:
+    raise Exit(code)
+
+
+def _random_bytes(guest: Guest, length: int) -> Value:
+    if length > _MOST_RANDOM:
+        raise Stop(OutcomeKind.TRAPPED, "bad_argument", f"more than {_MOST_RANDOM} random bytes at a time")
+    guest.check()
+    return Bytes(os.urandom(length))
+
+
+def _random_word(_guest: Guest) -> Value:
+    return _u64(int.from_bytes(os.urandom(8), "little"))
+
+
+def _seed(guest: Guest) -> Value:
+    return Tuple((_random_word(guest), _random_word(guest)))
+
+
+def _u64(value: int) -> Number:
+    return Number("u64", value & (1 << 64) - 1)
+
+
+def _write(guest: Guest, stream: int, data: bytes) -> Value:
+    """stdout and stderr are lines of the log."""
+    if len(data) > _MOST_PRINTED:
+        raise Stop(OutcomeKind.TRAPPED, "bad_argument", f"a stream takes {_MOST_PRINTED} bytes at a time")
+    if guest.logs.full:
+        guest.logs.dropped += 1
+    else:
+        guest.stream(stream).write(bytes(data))
+    return Ok()
+
+
+def _write_zeroes(guest: Guest, stream: int, length: int) -> Value:
+    return _write(guest, stream, bytes(min(length, _MOST_PRINTED + 1)))
+
+
+def _done(_guest: Guest, *_arguments: object) -> Value:
+    return Ok()
+
+
+def _closed(_guest: Guest, *_arguments: object) -> Value:
+    return _CLOSED
+
+
+def _room(_guest: Guest, _stream: int) -> Value:
+    return Ok(_u64(_MOST_PRINTED))
+
+
+def _stream(fd: int, type_: int) -> HostFunction:
+    return lambda _guest: Own(fd, type_)
+
+
+def _network(_guest: Guest) -> Value:
+    return Own(0, _NETWORK)
+
+
+def _no_directories(_guest: Guest) -> Value:
+    return List([])
+
+
+def _resolution(_guest: Guest) -> Value:
+    return _u64(_RESOLUTION_NS)
+
+
+def _wall_resolution(_guest: Guest) -> Value:
+    return _moment(0, _RESOLUTION_NS)
+
+
+def _monotonic(guest: Guest) -> Value:
+    return _u64(_now(guest))
+
+
+def _at(guest: Guest, when: int) -> Value:
+    return Own(guest.timers.add(when), _POLLABLE)
+
+
+def _after(guest: Guest, duration: int) -> Value:
+    return _at(guest, _now(guest) + duration)
+
+
+def _moment(seconds: int, nanoseconds: int) -> Value:
+    return Record((("seconds", _u64(seconds)), ("nanoseconds", Number("u32", nanoseconds))))
+
+
+def _now(guest: Guest) -> int:
+    """Nanoseconds since the call began, so that a guest does not see the host's uptime."""
+    return int((time.monotonic() - guest.started) * 1_000_000_000)
+
+
+def _is_ready(guest: Guest, pollable: int) -> Value:
+    return Bool(guest.timers.due(pollable) <= _now(guest))
+
+
+def _block(guest: Guest, pollable: int) -> None:
+    _sleep_until(guest, guest.timers.due(pollable))
+
+
+def _poll(guest: Guest, pollables: Sequence[int]) -> Value:
+    """Sleeps until the first is due, the deadline or a cancel."""
+    if not pollables:
+        raise Stop(OutcomeKind.TRAPPED, "bad_argument", "a poll of nothing")
+    due = [guest.timers.due(pollable) for pollable in pollables]
+    _sleep_until(guest, min(due))
+    now = max(_now(guest), min(due))
+    return List([Number("u32", index) for index, when in enumerate(due) if when <= now])
+
+
+def _sleep_until(guest: Guest, when: int) -> None:
+    left = when - _now(guest)
+    if left > 0:
+        guest.sleep(left / 1e9)
+
+
+def dropped(guest: Guest, type_: int, number: int) -> None:
+    """The guest has let a resource go."""
+    if type_ == _POLLABLE:
+        guest.timers.remove(number)
+
+
+_INPUT_STREAM, _OUTPUT_STREAM = "wasi:io/streams#[method]input-stream.", "wasi:io/streams#[method]output-stream."
+_OURS: dict[str, HostFunction] = {
+    "wasi:cli/environment#get-environment": _environment,
+    "wasi:cli/environment#get-arguments": _arguments,
+    "wasi:cli/environment#initial-cwd": _nothing,
+    "wasi:cli/exit#exit": _exit,
+    "wasi:cli/exit#exit-with-code": _exit_with_code,
+    "wasi:cli/stdin#get-stdin": _stream(STDIN, _INPUT),
+    "wasi:cli/stdout#get-stdout": _stream(STDOUT, _OUTPUT),
+    "wasi:cli/stderr#get-stderr": _stream(STDERR, _OUTPUT),
+    "wasi:cli/terminal-stdin#get-terminal-stdin": _nothing,
+    "wasi:cli/terminal-stdout#get-terminal-stdout": _nothing,
+    "wasi:cli/terminal-stderr#get-terminal-stderr": _nothing,
+    "wasi:clocks/wall-clock#resolution": _wall_resolution,
+    "wasi:clocks/monotonic-clock#now": _monotonic,
+    "wasi:clocks/monotonic-clock#resolution": _resolution,
+    "wasi:clocks/monotonic-clock#subscribe-instant": _at,
+    "wasi:clocks/monotonic-clock#subscribe-duration": _after,
+    "wasi:random/random#get-random-bytes": _random_bytes,
+    "wasi:random/random#get-random-u64": _random_word,
+    "wasi:random/insecure#get-insecure-random-bytes": _random_bytes,
+    "wasi:random/insecure#get-insecure-random-u64": _random_word,
+    "wasi:random/insecure-seed#insecure-seed": _seed,
+    "wasi:io/poll#poll": _poll,
+    "wasi:io/poll#[method]pollable.ready": _is_ready,
+    "wasi:io/poll#[method]pollable.block": _block,
+    **{f"{_INPUT_STREAM}{name}": _closed for name in ("read", "blocking-read", "skip", "blocking-skip")},
+    f"{_INPUT_STREAM}subscribe": _ready,
+    f"{_OUTPUT_STREAM}check-write": _room,
+    f"{_OUTPUT_STREAM}write": _write,
+    f"{_OUTPUT_STREAM}blocking-write-and-flush": _write,
+    f"{_OUTPUT_STREAM}flush": _done,
+    f"{_OUTPUT_STREAM}blocking-flush": _done,
+    f"{_OUTPUT_STREAM}write-zeroes": _write_zeroes,
+    f"{_OUTPUT_STREAM}blocking-write-zeroes-and-flush": _write_zeroes,
+    **{f"{_OUTPUT_STREAM}{name}": _closed for name in ("splice", "blocking-splice")},
+    f"{_OUTPUT_STREAM}subscribe": _ready,
+    "wasi:filesystem/preopens#get-directories": _no_directories,
+    "wasi:sockets/instance-network#instance-network": _network,
+}
+_DENIED = {"wasi:io/error", "wasi:cli/terminal-input", "wasi:cli/terminal-output", "wasi:filesystem/types"} | {
+    f"wasi:sockets/{name}" for name in ("network", "udp", "udp-create-socket", "tcp", "tcp-create-socket")
+} | {"wasi:sockets/ip-name-lookup"}  # fmt: skip
+INTERFACES = frozenset(name.partition("#")[0] for name in (*_OURS, "wasi:clocks/wall-clock#")) | _DENIED
+"""What may be imported, without its version."""
+
+
+class Wasi:
+    """The functions of preview 2."""
+
+    def __init__(self, clock: Clock) -> None:
+        def wall(_guest: Guest) -> Value:
+            seconds, micros = divmod(max(0, clock.now()), 1_000_000)
+            return _moment(seconds, micros * 1_000)
+
+        self._functions = {**_OURS, "wasi:clocks/wall-clock#now": wall}
+
+    def function(self, name: str, type_: FuncType) -> tuple[HostFunction, bool]:
+        """The function of a full name, and whether it looks at its arguments."""
+        ours = self._functions.get(name)
+        return (ours, True) if ours is not None else (_denial(name, type_), False)
+
+
+def _denial(name: str, type_: FuncType) -> HostFunction:
+    """Answers no in the function's own words."""
+    result = type_.result
+    error = result.err if isinstance(result, ResultType) else None
+    known = set(error.names) if isinstance(error, EnumType) else set()
+    word = next((word for word in DENIALS if word in known), None)
+    if word is not None:
+        return lambda _guest: Err(Case(word))
+
+    def stop(_guest: Guest) -> Value:
+        raise Stop(OutcomeKind.TRAPPED, "not_offered", f"{name} is not offered to modules")
+
+    return stop

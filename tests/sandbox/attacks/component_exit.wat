@@ -1,0 +1,23 @@
+;; A component that exits instead of returning
+;; expect: trapped
+(component
+  (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" (result))))))
+  (core module $Libc
+    (memory (export "memory") 1)
+    (global $free (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32) (param $size i32) (result i32)
+      (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+      (global.get $free)
+      (global.set $free (i32.add (global.get $free) (local.get $size)))))
+  (core instance $libc (instantiate $Libc))
+  (core func $exit (canon lower (func $exit "exit")))
+  (core module $Guest
+    (import "libc" "memory" (memory 0))
+    (import "host" "exit" (func $exit (param i32)))
+    (func (export "run") (param i32 i32 i32 i32) (result i32)
+      (call $exit (i32.const 0)) (unreachable)))
+  (core instance $guest (instantiate $Guest (with "libc" (instance $libc))
+    (with "host" (instance
+      (export "exit" (func $exit))))))
+  (func (export "run") (param "function" string) (param "input" string) (result (result string (error string)))
+    (canon lift (core func $guest "run") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")))))

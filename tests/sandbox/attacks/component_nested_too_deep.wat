@@ -1,0 +1,3 @@
+;; Components inside components inside components
+;; expect: refused
+(component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component (component ))))))))))))))))))))))))))))))

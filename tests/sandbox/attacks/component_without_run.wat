@@ -1,0 +1,3 @@
+;; A component that exports nothing
+;; expect: refused
+(component)
