@@ -52,6 +52,9 @@ class SandboxSettings(Area):
     """What modules may use, and what the sandbox keeps."""
 
     threads: int | None = Field(None, ge=1, le=256, description="threads that run guests; by default from the machine")
+    isolation: Literal["thread", "process"] = Field(
+        "thread", description="process: guests run in processes of their own, which have neither files nor network"
+    )
     fuel: int = Field(1_000_000_000, gt=0, description="fuel of a call whose step names no fuel_limit")
     fuel_ceiling: int = Field(100_000_000_000, gt=0, description="the most fuel a step may ask for")
     timeout_seconds: float = Field(30.0, gt=0, description="wall clock of a call whose step names no timeout_seconds")

@@ -7,13 +7,15 @@ from typing import Literal
 import msgspec
 
 from hengio.model.module import Limits
+from hengio.sandbox.processes.sandbox import ProcessSandbox
+from hengio.sandbox.protocol import Sandbox
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from hengio.settings import Settings
 
 
-def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | None = None) -> WasmtimeSandbox:
+def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | None = None) -> Sandbox:
     """The sandbox as it is set; `tiers` is for commands that want one fuel count for one module."""
     chosen = settings.sandbox
     made = SandboxSettings(
@@ -24,6 +26,8 @@ def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | No
     )
     if chosen.threads is not None:
         made = msgspec.structs.replace(made, threads=chosen.threads)
+    if chosen.isolation == "process":
+        return ProcessSandbox(made, highest=highest_limits(settings))
     return WasmtimeSandbox(made)
 
 

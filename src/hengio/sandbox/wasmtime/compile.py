@@ -14,7 +14,7 @@ from hengio.sandbox.binary import Binary
 from hengio.sandbox.wasmtime import abi, inspect, wasi
 from hengio.sandbox.wasmtime.callback import Definitions
 from hengio.sandbox.wasmtime.capi import KEEP, Scratch, raw
-from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.compiling.workshop import Compiles
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.inspect import Ceilings
 
@@ -96,7 +96,7 @@ class Compiled:
 class Compiler:
     """Makes code for one engine, compiled elsewhere. Not on the event loop: a large module takes seconds."""
 
-    def __init__(self, engine: GuestEngine, workshop: Workshop, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, engine: GuestEngine, workshop: Compiles, *, clock: Clock, ceilings: Ceilings) -> None:
         self.engine = engine
         self._workshop = workshop
         self._ceilings = ceilings

@@ -28,6 +28,7 @@ _IDLE_TICKS = 50
 _CONTINUE = 0
 """`WASMTIME_UPDATE_DEADLINE_CONTINUE`."""
 _POOL = {
+    "total_stacks": 1,  # those of asynchronous calls, of which there are none
     "max_memory_size": 4 << 30,
     "linear_memory_keep_resident": 128 << 10,
     "table_keep_resident": 64 << 10,

@@ -6,7 +6,9 @@ from time import monotonic
 
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
+from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.attempt import Runnable, attempt
+from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.witness import Witness
 
@@ -44,3 +46,23 @@ def perform(compiled: Runnable, guest: Guest, *, witness: Witness) -> Outcome:
 def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:
     """The outcome of a call that never reached its guest."""
     return Outcome(kind=kind, failure=Failure(code, message, retryable=False))
+
+
+def left_traces(outcome: Outcome) -> bool:
+    """Whether running it again could do something twice."""
+    return outcome.wrote or bool(outcome.context_writes)
+
+
+def misfit(compiled: Runnable, call: Call) -> Outcome | None:
+    """The outcome if the call can not even begin: no such entry, or more memory declared than allowed."""
+    if not isinstance(compiled, Compiled):
+        return None
+    if compiled.kind == "reactor" and call.function not in compiled.entries:
+        known = ", ".join(sorted(compiled.entries))
+        message = f"the module has no entry {call.function!r}; its entries are {known}"
+        return ended_before(OutcomeKind.MODULE_REFUSED, "entry_missing", message)
+    needed, limit = compiled.memory_minimum, call.limits.memory_bytes
+    if needed > limit:
+        message = f"the module declares {needed} bytes of memory at least, more than the limit of {limit}"
+        return ended_before(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message)
+    return None

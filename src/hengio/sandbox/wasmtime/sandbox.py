@@ -14,12 +14,11 @@ from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.threads import Threads
 from hengio.sandbox.wasmtime.attempt import Runnable
-from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.config import BETTER
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, TICK_SECONDS
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
-from hengio.sandbox.wasmtime.perform import ended_before, perform
+from hengio.sandbox.wasmtime.perform import ended_before, left_traces, misfit, perform
 from hengio.sandbox.wasmtime.witness import Witness
 
 
@@ -43,12 +42,12 @@ class WasmtimeSandbox:
                 compiled = await self.library.load(call.digest, fetch)
             except (Refused, NotFound, Corrupt) as error:
                 return ended_before(OutcomeKind.MODULE_REFUSED, error.code, str(error))
-        refusal = _misfit(compiled, call)
+        refusal = misfit(compiled, call)
         if refusal is not None:
             return refusal
         guest = Guest(call, asyncio.get_running_loop())
         outcome = await self._run(compiled, guest)
-        if outcome.kind is OutcomeKind.OUT_OF_FUEL and compiled.engine.tier in BETTER and not _left_traces(outcome):
+        if outcome.kind is OutcomeKind.OUT_OF_FUEL and compiled.engine.tier in BETTER and not left_traces(outcome):
             return await self._once_more(call, compiled, guest) or outcome
         return outcome
 
@@ -74,7 +73,7 @@ class WasmtimeSandbox:
 
     def run_here(self, call: Call, compiled: Runnable) -> Outcome:
         """The same on the present thread, which must not be the main one and needs `THREAD_STACK_BYTES` of stack."""
-        return _misfit(compiled, call) or perform(compiled, Guest(call), witness=self._witness)
+        return misfit(compiled, call) or perform(compiled, Guest(call), witness=self._witness)
 
     def running(self) -> tuple[Guest, ...]:
         """The guests that run at this moment."""
@@ -91,23 +90,3 @@ class WasmtimeSandbox:
     def _close(self) -> None:
         self.library.close()
         self._witness.close()
-
-
-def _left_traces(outcome: Outcome) -> bool:
-    """Whether running it again could do something twice."""
-    return outcome.wrote or bool(outcome.context_writes)
-
-
-def _misfit(compiled: Runnable, call: Call) -> Outcome | None:
-    """The outcome if the call can not even begin: no such entry, or more memory declared than allowed."""
-    if not isinstance(compiled, Compiled):
-        return None
-    if compiled.kind == "reactor" and call.function not in compiled.entries:
-        known = ", ".join(sorted(compiled.entries))
-        message = f"the module has no entry {call.function!r}; its entries are {known}"
-        return ended_before(OutcomeKind.MODULE_REFUSED, "entry_missing", message)
-    needed, limit = compiled.memory_minimum, call.limits.memory_bytes
-    if needed > limit:
-        message = f"the module declares {needed} bytes of memory at least, more than the limit of {limit}"
-        return ended_before(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message)
-    return None

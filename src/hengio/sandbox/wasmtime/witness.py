@@ -21,7 +21,7 @@ from hengio.sandbox.wasmtime import memory
 from hengio.sandbox.wasmtime.attempt import Attempt, Runnable, attempt
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler
-from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.compiling.workshop import Compiles
 from hengio.sandbox.wasmtime.component.compile import CompiledComponent
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
@@ -35,7 +35,7 @@ _CACHED_BYTES, _CACHED_MODULES = 64 << 20, 32
 class Witness:
     """Built with the first failure that needs it. Safe to use from any thread."""
 
-    def __init__(self, workshop: Workshop, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, workshop: Compiles, *, clock: Clock, ceilings: Ceilings) -> None:
         self._workshop = workshop
         self._clock = clock
         self._ceilings = ceilings

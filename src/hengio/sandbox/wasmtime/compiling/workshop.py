@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from msgspec import Struct
 
@@ -15,6 +15,14 @@ from hengio.sandbox.wasmtime.compiling import frames
 from hengio.sandbox.wasmtime.config import Tier
 
 MODULE = "hengio.sandbox.wasmtime.compiling.child"
+
+
+class Compiles(Protocol):
+    """Where compiled code comes from."""
+
+    def compile(self, binary: bytes, tier: Tier) -> bytes:
+        """The serialized code. Raises `Refused` for a binary that does not compile, `Unavailable`."""
+        ...
 
 
 class CompileLimits(Struct, frozen=True, kw_only=True):

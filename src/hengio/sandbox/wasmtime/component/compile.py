@@ -14,7 +14,7 @@ from hengio.model.module import ModuleFacts, ModuleKind
 from hengio.sandbox.wasmtime import inspect
 from hengio.sandbox.wasmtime.capi import raw
 from hengio.sandbox.wasmtime.compile import checked
-from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.compiling.workshop import Compiles
 from hengio.sandbox.wasmtime.component import facts, host
 from hengio.sandbox.wasmtime.component.callback import Definitions
 from hengio.sandbox.wasmtime.component.facts import Imported
@@ -77,7 +77,7 @@ class CompiledComponent:
 class ComponentCompiler:
     """Makes code for one engine, compiled elsewhere. Not on the event loop: an interpreter takes seconds."""
 
-    def __init__(self, engine: GuestEngine, workshop: Workshop, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, engine: GuestEngine, workshop: Compiles, *, clock: Clock, ceilings: Ceilings) -> None:
         self.engine = engine
         self._workshop = workshop
         self._ceilings = ceilings

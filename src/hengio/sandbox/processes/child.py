@@ -1,0 +1,204 @@
+"""A guest's process: performs one call after another, and asks the other side for everything that is not in it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from typing import Any, NoReturn
+
+import msgspec
+
+from hengio import codec
+from hengio.clock import SystemClock
+from hengio.errors import HengioError, Refused
+from hengio.model.outcome import LogLine, Outcome
+from hengio.sandbox.binary import is_component
+from hengio.sandbox.processes import jail
+from hengio.sandbox.processes.wire import (
+    Begin,
+    Broken,
+    Channel,
+    Frame,
+    Question,
+    Refusal,
+    Stopped,
+    Told,
+    Word,
+    Write,
+    content_of,
+)
+from hengio.sandbox.protocol import Answered, Call, OutsideFunction, Status
+from hengio.sandbox.wasmtime import memory
+from hengio.sandbox.wasmtime.attempt import Runnable
+from hengio.sandbox.wasmtime.cache import Cache
+from hengio.sandbox.wasmtime.compile import Compiler
+from hengio.sandbox.wasmtime.component.compile import ComponentCompiler
+from hengio.sandbox.wasmtime.config import COMPONENT, Tier
+from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, GuestEngine
+from hengio.sandbox.wasmtime.guest import Guest, Stop
+from hengio.sandbox.wasmtime.inspect import Ceilings
+from hengio.sandbox.wasmtime.perform import misfit, perform
+from hengio.sandbox.wasmtime.witness import Witness
+
+_SLOTS = 2
+"""Instances at a time: one runs, and one may be on its way out."""
+_CACHED_BYTES, _CACHED_MODULES = 256 << 20, 64
+_MOST_BYTES = 1 << 30
+"""The longest frame that is taken: the other side is trusted."""
+
+
+class _Context:
+    """The execution's context, which the other side has."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def get(self, path: str) -> tuple[bool, Any]:
+        told = _told(self._channel, Word.GET, path.encode())
+        return (True, codec.Raw(told.reply)) if told.status is Status.OK else (False, None)
+
+    def set(self, key: str, value: Any) -> str | None:
+        told = _told(self._channel, Word.SET, msgspec.msgpack.encode(Write(key.encode(), codec.encode(value))))
+        return None if told.status is Status.OK else str(codec.decode(told.reply)["message"])
+
+
+class _Guest(Guest):
+    """A guest whose requests to the world outside go through the other side."""
+
+    __slots__ = ("_channel",)
+
+    def __init__(self, call: Call, channel: Channel) -> None:
+        super().__init__(call)
+        self._channel = channel
+
+    def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered:
+        self.io_calls += 1
+        question = msgspec.msgpack.encode(Question(function, request, data))
+        told = _told(self._channel, Word.ASK, question)
+        self.check()
+        answer = Answered(status=told.status, reply=told.reply)
+        self._remember(answer)
+        return answer
+
+
+class _Workshop:
+    """Where compiled code comes from: this process has no compiler of its own."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def compile(self, _binary: bytes, tier: Tier) -> bytes:
+        self._channel.send(Word.CODE, tier.encode())
+        return _file(self._channel.receive())
+
+
+class _Process:
+    """All that lives from one call to the next."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._workshop = _Workshop(channel)
+        self._clock, self._ceilings = SystemClock(), Ceilings()
+        self._compilers: dict[Tier, Compiler | ComponentCompiler] = {}
+        self._caches: dict[Tier, Cache] = {}
+        self._witness = Witness(self._workshop, clock=self._clock, ceilings=self._ceilings)
+
+    def serve(self) -> None:
+        """Until the other side is gone."""
+        while True:
+            frame = self._channel.receive()
+            begin = msgspec.msgpack.decode(frame.payload, type=Begin)
+            try:
+                outcome = self._perform(begin)
+            except HengioError as error:
+                self._channel.send(Word.REFUSED, msgspec.msgpack.encode(Refusal(error.code, str(error))))
+            else:
+                self._channel.send(Word.DONE, codec.encode(outcome))
+
+    def _perform(self, begin: Begin) -> Outcome:
+        compiled = self._compiled(begin)
+        call = Call(
+            digest=begin.digest,
+            module_name=begin.module_name,
+            function=begin.function,
+            input=begin.input,
+            limits=begin.limits,
+            context=_Context(self._channel),
+            output_mode=begin.output_mode,
+            env=begin.env,
+            on_log=self._tell if begin.listens else None,
+        )
+        return misfit(compiled, call) or perform(compiled, _Guest(call, self._channel), witness=self._witness)
+
+    def _tell(self, line: LogLine) -> None:
+        self._channel.send(Word.LOG, codec.encode(line))
+
+    def _compiled(self, begin: Begin) -> Runnable:
+        cache = self._caches.setdefault(begin.tier, Cache(max_bytes=_CACHED_BYTES, max_count=_CACHED_MODULES))
+        compiled = cache.get(begin.digest)
+        if compiled is None:
+            self._channel.send(Word.BINARY)
+            binary = _file(self._channel.receive())
+            compiled = self._compiler(begin.tier, binary).compile(binary, begin.digest)
+            cache.put(compiled)
+        return compiled
+
+    def _compiler(self, tier: Tier, binary: bytes) -> Compiler | ComponentCompiler:
+        if (tier in COMPONENT) != is_component(binary):
+            raise Refused("the module is not of the kind that it was taken for")
+        if tier not in self._compilers:
+            self._compilers[tier] = self._made(tier)
+        return self._compilers[tier]
+
+    def _made(self, tier: Tier) -> Compiler | ComponentCompiler:
+        if tier in COMPONENT:
+            engine = memory.engine(tier)
+            return ComponentCompiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
+        engine = GuestEngine.pooled(tier, slots=_SLOTS)
+        return Compiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
+
+
+def _told(channel: Channel, word: Word, payload: bytes) -> Told:
+    """The answer to a question. Raises `Stop` if there is none, because the call has to end."""
+    channel.send(word, payload)
+    frame = channel.receive()
+    if frame.word == Word.STOP:
+        stopped = msgspec.msgpack.decode(frame.payload, type=Stopped)
+        raise Stop(stopped.kind, stopped.code, stopped.message)
+    return msgspec.msgpack.decode(frame.payload, type=Told)
+
+
+def _file(frame: Frame) -> bytes:
+    if frame.word == Word.REFUSED:
+        refusal = msgspec.msgpack.decode(frame.payload, type=Refusal)
+        error = Refused(refusal.message)
+        error.code = refusal.code
+        raise error
+    return content_of(frame.files[0])
+
+
+def main(memory_bytes: int) -> NoReturn:
+    """Serve on standard input, which is a socket, on a thread with the stack that guests need."""
+    channel = Channel(socket.socket(fileno=0), most_bytes=_MOST_BYTES)
+    process = _Process(channel)
+    protections = jail.enter(memory_bytes)
+
+    def serve() -> None:
+        try:
+            channel.send(Word.READY, codec.encode(protections))
+            process.serve()
+        except Broken:
+            return
+        except BaseException as error:  # noqa: BLE001 - it is the other side's to report
+            channel.send(Word.FAULT, repr(error).encode(errors="replace"))
+
+    threading.stack_size(THREAD_STACK_BYTES)
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    thread.join()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

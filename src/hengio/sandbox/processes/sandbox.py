@@ -1,0 +1,99 @@
+"""The sandbox with a process around each guest (`sandbox.protocol.Sandbox`).
+
+What a guest may reach stays on this side: its process asks for the context and for the world outside, and is told. So
+what would get out of a guest has a process without files, network or rights, and is believed only what it measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from hengio.clock import Clock, SystemClock
+from hengio.errors import Corrupt, HengioError, NotFound, Refused
+from hengio.model.module import Limits, ModuleFacts
+from hengio.model.outcome import Outcome, OutcomeKind
+from hengio.sandbox.processes.code import Codes, Entry
+from hengio.sandbox.processes.conversation import Conversation
+from hengio.sandbox.processes.pool import Pool
+from hengio.sandbox.protocol import Call, Fetch
+from hengio.sandbox.threads import Threads
+from hengio.sandbox.wasmtime.config import BETTER
+from hengio.sandbox.wasmtime.library import Library, SandboxSettings
+from hengio.sandbox.wasmtime.perform import ended_before, left_traces
+
+_STACK_BYTES = 1 << 20
+_ROOM_BYTES = 1 << 30
+"""What a process may have beside the memory of its guest: interpreter, engine, compiled code, copies of answers."""
+
+
+class ProcessSandbox:
+    """Runs guests in processes that are kept ready, each in an instance of its own there."""
+
+    def __init__(self, settings: SandboxSettings, *, highest: Limits, clock: Clock | None = None) -> None:
+        """`highest` is the most that a call may ask for."""
+        self._library = Library(settings, clock=clock or SystemClock())
+        self._codes = Codes(settings, self._library.workshop)
+        self._pool = Pool(memory_bytes=highest.memory_bytes + _ROOM_BYTES)
+        self._threads = Threads(settings.threads, stack_bytes=_STACK_BYTES)
+        self._running: set[Conversation] = set()
+
+    def inspect(self, binary: bytes) -> ModuleFacts:
+        return self._library.inspect(binary)
+
+    async def call(self, call: Call, fetch: Fetch) -> Outcome:
+        self._pool.prepare()
+        try:
+            entry = await self._codes.entry(call.digest, fetch)
+        except (Refused, NotFound, Corrupt) as error:
+            return ended_before(OutcomeKind.MODULE_REFUSED, error.code, str(error))
+        began, tier = time.monotonic(), entry.tier
+        outcome = await self._converse(call, entry)
+        if outcome.kind is OutcomeKind.OUT_OF_FUEL and tier in BETTER and not left_traces(outcome):
+            return await self._once_more(call, entry, began) or outcome
+        return outcome
+
+    async def _once_more(self, call: Call, entry: Entry, began: float) -> Outcome | None:
+        """The same call on optimised code, which is what a limit is measured by. None if there is none, or no time."""
+        improved = await asyncio.to_thread(self._codes.improve, entry)
+        left = call.limits.timeout_seconds - (time.monotonic() - began)
+        if not improved or left <= 0:
+            return None
+        limits = msgspec.structs.replace(call.limits, timeout_seconds=left)
+        return await self._converse(msgspec.structs.replace(call, limits=limits, on_log=None), entry)
+
+    async def _converse(self, call: Call, entry: Entry) -> Outcome:
+        conversation = Conversation(call, entry, self._codes.workshop, asyncio.get_running_loop())
+        try:
+            return await self._threads.submit(lambda: self._hold(conversation))
+        except asyncio.CancelledError:
+            conversation.cancel()
+            raise
+
+    def _hold(self, conversation: Conversation) -> Outcome:
+        worker = self._pool.take()
+        self._running.add(conversation)
+        try:
+            outcome, well = conversation.hold(worker)
+        except HengioError:
+            self._pool.retire(worker)
+            raise
+        finally:
+            self._running.discard(conversation)
+        (self._pool.back if well else self._pool.retire)(worker)
+        return outcome
+
+    async def close(self) -> None:
+        self._threads.refuse()
+        while self._threads.alive:
+            for conversation in tuple(self._running):
+                conversation.cancel()
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._pool.close()
+        self._codes.close()
+        self._library.close()

@@ -1,0 +1,269 @@
+"""Guests in processes of their own: the same outcomes, and nothing to find for whoever gets out of one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wasmtime import wat2wasm
+
+from hengio import codec
+from hengio.model.grant import Grant
+from hengio.model.module import Limits
+from hengio.model.outcome import LogLine, Outcome, OutcomeKind
+from hengio.sandbox.processes.code import Entry
+from hengio.sandbox.processes.conversation import GRACE_SECONDS, Conversation
+from hengio.sandbox.processes.sandbox import ProcessSandbox
+from hengio.sandbox.processes.wire import Channel, Word
+from hengio.sandbox.processes.worker import Worker
+from hengio.sandbox.protocol import Answered, Ask, Call, Status
+from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from tests.sandbox.test_corpus import ATTACKS, expected, limits
+from tests.support.components import component
+from tests.support.guests import ECHO, SPIN, Variables, command, entry, fetching, make_call, reactor, text
+
+HIGHEST = Limits(memory_bytes=1 << 30)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
+
+
+@pytest.fixture(name="processes", scope="module")
+def _processes() -> Iterator[ProcessSandbox]:
+    made = ProcessSandbox(SandboxSettings(threads=2), highest=HIGHEST)
+    yield made
+    asyncio.run(made.close())
+
+
+async def called(sandbox: ProcessSandbox, binary: bytes, data: bytes = b"{}", **options: object) -> Outcome:
+    return await sandbox.call(make_call(binary, data, **options), fetching(binary))
+
+
+def children() -> list[psutil.Process]:
+    """The processes of guests that live."""
+    return [child for child in psutil.Process().children() if "hengio.sandbox.processes.child" in child.cmdline()]
+
+
+@pytest.mark.requirement("R3.4", "R3.5")
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_each_attack_ends_as_it_does_in_a_thread(processes: ProcessSandbox, attack: str) -> None:
+    source = ATTACKS[attack]
+    wanted = {"module_refused" if kind == "refused" else kind for kind in expected(source)}
+    outcome = await called(processes, bytes(wat2wasm(source)), **limits(source))
+    assert outcome.kind.value in wanted, outcome.failure
+    assert outcome.failure is None or outcome.failure.code != "process_lost"
+
+
+class Shop:
+    """Answers requests for files with their names; denies everything else."""
+
+    async def answer(self, ask: Ask) -> Answered:
+        if ask.function == "file_read":
+            return Answered(status=Status.OK, reply=codec.encode(ask.request.decode()))
+        grant = Grant("http:read", "https://example.com/")
+        reply = codec.encode({"code": "permission_denied", "message": "no"})
+        return Answered(status=Status.PERMISSION_DENIED, reply=reply, denied=grant)
+
+
+@pytest.mark.requirement("R5.1", "R5.2", "R5.3", "R5.5", "R5.6")
+async def test_context_log_and_the_world_outside_are_asked_for(processes: ProcessSandbox) -> None:
+    code = """(call $log (i32.const 2) (i32.const 64) (i32.const 5))
+      (call $set-context (i32.const 96) (i32.const 4) (local.get $input) (local.get $input_length) (i32.const 128))
+      (call $http-request (i32.const 64) (i32.const 5) (i32.const 144))
+      (call $file-read (i32.const 64) (i32.const 5) (i32.const 160))
+      (call $get-context (i32.const 96) (i32.const 4) (i32.const 176))
+      (call $relay (i32.const 176))"""
+    binary = component(code, data=text(64, "hello") + text(96, "seen"))
+    heard: list[LogLine] = []
+    call = make_call(binary, b'{"n":1}', context=Variables({"seen": "before"}), on_log=heard.append)
+    outcome = await processes.call(msgspec.structs.replace(call, outside=Shop()), fetching(binary))
+    assert outcome.reply is not None, outcome.failure
+    assert codec.decode(outcome.reply.output) == "before"
+    assert outcome.context_writes == (("seen", {"n": 1}),)
+    assert outcome.denials == (Grant("http:read", "https://example.com/"),)
+    assert (outcome.io_calls, outcome.host_calls) == (2, 5)
+    assert heard == [LogLine("warn", "hello")]
+    assert outcome.logs == (LogLine("warn", "hello"),)
+
+
+@pytest.mark.requirement("R2.5")
+async def test_a_command_has_its_arguments_and_environment(processes: ProcessSandbox) -> None:
+    binary = command(
+        f'{text(16, "[1]")} (func (export "_start") (call $print (i32.const 1) (i32.const 16) (i32.const 3)))'
+    )
+    outcome = await called(processes, binary, env={"A": "b"})
+    assert outcome.reply is not None, outcome.failure
+    assert bytes(outcome.reply.output) == b"[1]"
+
+
+@pytest.mark.requirement("R14.4")
+async def test_other_bytes_than_promised_are_refused(processes: ProcessSandbox) -> None:
+    outcome = await processes.call(make_call(reactor(entry(ECHO))), fetching(reactor(entry("(i64.const 1)"))))
+    assert outcome.kind is OutcomeKind.MODULE_REFUSED
+    assert outcome.failure is not None
+    assert outcome.failure.code == "digest_mismatch"
+
+
+@pytest.mark.requirement("R3.3")
+async def test_a_process_that_hangs_is_killed_past_the_deadline(processes: ProcessSandbox) -> None:
+    binary = reactor(entry(ECHO))
+    await called(processes, binary)
+    spinning = asyncio.ensure_future(called(processes, reactor(entry(SPIN)), fuel=10**15, timeout_seconds=1.5))
+    await asyncio.sleep(0.8)
+    stopped = children()
+    for child in stopped:
+        child.suspend()
+    began = time.monotonic()
+    outcome = await spinning
+    assert outcome.kind is OutcomeKind.TIMED_OUT
+    assert time.monotonic() - began < 1.5 + GRACE_SECONDS + 1.0
+    for child in stopped:
+        if child.is_running():
+            child.resume()
+    assert (await called(processes, binary)).kind is OutcomeKind.SUCCEEDED
+
+
+async def test_a_process_that_dies_fails_its_call_and_no_other(processes: ProcessSandbox) -> None:
+    binary = reactor(entry(ECHO))
+    spinning = asyncio.ensure_future(called(processes, reactor(entry(SPIN)), fuel=10**15, timeout_seconds=9.0))
+    await asyncio.sleep(0.8)
+    for child in children():
+        child.kill()
+    outcome = await spinning
+    assert outcome.kind is OutcomeKind.TRAPPED
+    assert outcome.failure is not None
+    assert outcome.failure.code == "process_lost"
+    assert "SIGKILL" in outcome.failure.message
+    for _ in range(3):  # also those that were ready have died
+        last = await called(processes, binary)
+    assert last.kind is OutcomeKind.SUCCEEDED
+
+
+async def test_a_cancelled_call_ends_at_once(processes: ProcessSandbox) -> None:
+    binary = reactor(entry(SPIN))
+    await called(processes, binary, fuel=1000)
+    task = asyncio.ensure_future(called(processes, binary, fuel=10**15, timeout_seconds=60.0))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    began = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await called(processes, reactor(entry(ECHO)))).kind is OutcomeKind.SUCCEEDED
+    assert time.monotonic() - began < 5.0
+
+
+async def test_no_process_outlives_the_sandbox() -> None:
+    before = {child.pid for child in children()}
+    sandbox = ProcessSandbox(SandboxSettings(threads=2), highest=HIGHEST)
+    await called(sandbox, reactor(entry(ECHO)))
+    assert {child.pid for child in children()} - before
+    await sandbox.close()
+    assert not {child.pid for child in children()} - before
+
+
+@linux
+@pytest.mark.requirement("R3.4")
+def test_a_process_has_neither_environment_nor_descriptors_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HENGIO_PLANTED", "secret")
+    with Path(__file__).open():
+        worker = Worker(1 << 30)
+    try:
+        assert {"limits", "privileges"} <= set(worker.ready())
+        folder = Path("/proc") / str(worker.pid)
+        if os.geteuid() == 0:  # it can not be looked at otherwise
+            assert (folder / "environ").read_bytes() == b""
+            names = [str(descriptor.readlink()) for descriptor in (folder / "fd").iterdir()]
+            assert [name for name in names if not name.startswith(("socket:", "/dev/null", "/memfd:"))] == []
+        status = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line)
+        assert status["NoNewPrivs"] == "1"
+    finally:
+        worker.kill()
+
+
+JAILED = """
+import os, socket, sys, threading
+from hengio.sandbox.processes import jail
+got = jail.enter(1 << 30)
+def denied(act):
+    try:
+        act()
+    except (OSError, MemoryError):
+        return True
+    return False
+tried = {
+    "files": [lambda: open("/etc/passwd"), lambda: os.listdir("/"), lambda: open("/tmp/x", "w")],
+    "system_calls": [os.fork, socket.socket, lambda: os.execv("/bin/true", ["true"]), lambda: os.kill(1, 0)],
+    "limits": [lambda: bytearray(2 << 30)],
+}
+for part, acts in tried.items():
+    print(part, part not in got or all(denied(act) for act in acts))
+thread = threading.Thread(target=print, args=("threads", True))
+thread.start()
+thread.join()
+"""
+
+
+@linux
+@pytest.mark.requirement("R3.4")
+def test_what_a_process_gave_up_is_gone() -> None:
+    done = subprocess.run([sys.executable, "-c", JAILED], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["files", "True", "system_calls", "True", "limits", "True", "threads", "True"]
+
+
+class Liar:
+    """A worker whose other end says what it likes."""
+
+    def __init__(self, said: bytes) -> None:
+        ours, theirs = socket.socketpair()
+        theirs.sendall(said)
+        theirs.shutdown(socket.SHUT_WR)
+        self.channel = Channel(ours, most_bytes=1 << 20)
+        self.kept = theirs
+
+    def stop(self) -> None:
+        """As a worker."""
+
+    def ended(self) -> str:
+        return "it said enough"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.lists(st.tuples(st.sampled_from([*Word, 0, 200]), st.binary(max_size=40)), max_size=12).map(
+            lambda frames: b"".join(bytes([word]) + len(data).to_bytes(4, "little") + data for word, data in frames)
+        ),
+    )
+)
+def test_nothing_that_a_process_says_does_more_than_end_its_call(said: bytes) -> None:
+    binary = reactor(entry(ECHO))
+    call: Call = make_call(binary, timeout_seconds=0.2, host_calls=3)
+    workshop = Workshop()
+    entry_ = Entry(binary, call.digest, "baseline")
+    loop = asyncio.new_event_loop()
+    conversation = Conversation(call, entry_, workshop, loop)
+    results: list[tuple[Outcome, bool]] = []
+    liar = Liar(said)
+    thread = threading.Thread(target=lambda: results.append(conversation.hold(liar)))  # type: ignore[arg-type]
+    thread.start()
+    thread.join()
+    outcome, well = results[0]
+    assert outcome.kind in OutcomeKind
+    assert outcome.io_calls <= 3
+    assert not well or outcome.kind is OutcomeKind.MODULE_REFUSED or outcome.failure is None or outcome.failure.code
+    liar.kept.close()
+    liar.channel.close()
+    workshop.close()
+    loop.close()
