@@ -74,9 +74,10 @@ async def test_a_step_narrows_what_its_module_was_granted_and_never_widens_it(tm
         await system.modules.grant("reader", (), actor="test")
         denied = output(await run(system, {"module_id": "reader", "permissions": wide}))
         assert denied["code"] == "permission_denied"
-        bad = [{"permission": "file:read", "resource": "/etc/**"}]
-        failed = await run(system, {"module_id": "reader", "permissions": bad})
+        resolved = [{"permission": "file:read", "resource": "{{input.missing ?? '/etc/**'}}"}]
+        failed = await run(system, {"module_id": "reader", "permissions": resolved})
         assert failed.runs[0].failure is not None
+        assert failed.runs[0].failure.message == "the permissions cannot be granted"
 
 
 @pytest.mark.requirement("R4.1", "R4.2", "R4.3", "R4.4", "R4.5", "R4.6")

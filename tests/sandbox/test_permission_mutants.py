@@ -40,12 +40,12 @@ MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
     (HTTP, "targets/http/redirect.py"): [
         ("if target.origin != request.url.origin:", "if False:"),
     ],
-    (GRANTS, "sandbox/grants/http.py"): [
+    (GRANTS, "grants/http.py"): [
         ("return is_public(address) or", "return True or"),
         ("same = (self.scheme, self.port) == (target.scheme, target.port)", "same = True"),
         ("return same and glob.matches(", "return same or glob.matches("),
     ],
-    (GRANTS, "targets/http/address.py"): [
+    (GRANTS, "internet.py"): [
         ("address = plain(address)\n    if", "if"),
         ("or not address.is_global", ""),
         ("return not any(", "return True or any("),

@@ -22,9 +22,9 @@ from hengio.cli.summary import FAILED_EXIT
 from hengio.codec import Json
 from hengio.definition.context import Context
 from hengio.errors import Refused
+from hengio.grants.check import read as read_grant
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
-from hengio.sandbox.grants.check import read as read_grant
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Call, Outside
 from hengio.steps.guest import GuestView

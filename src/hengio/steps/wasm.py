@@ -15,11 +15,11 @@ from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
 from hengio.errors import HengioError, NotFound, Refused
+from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
-from hengio.sandbox.grants.check import check
 from hengio.sandbox.host.outside import Capabilities, Scope
 from hengio.sandbox.protocol import Call, Outside, Sandbox
 from hengio.steps import guest, verdict

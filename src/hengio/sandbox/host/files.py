@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 
 from hengio import codec
-from hengio.blobs.keys import check_key
 from hengio.blobs.protocol import Blobs
 from hengio.errors import HengioError, NotFound, Refused
+from hengio.grants import files
+from hengio.keys import check_key
 from hengio.model.grant import Grant, Permission
-from hengio.sandbox.grants import files
 from hengio.sandbox.host.answer import answered, denied
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status

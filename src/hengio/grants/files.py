@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from hengio.blobs.keys import check_key
 from hengio.errors import Refused
-from hengio.sandbox.grants import glob
+from hengio.grants import glob
+from hengio.keys import check_key
 
 _EXAMPLE = "write a path of the files area such as reports/2026/*.csv or inbox/**"
 
