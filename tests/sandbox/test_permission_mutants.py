@@ -17,11 +17,14 @@ import hengio
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(hengio.__file__).parent
-HTTP, FILES, DATABASE, GRANTS = (
+HTTP, FILES, DATABASE, GRANTS, FOLDERS, DIRECTORIES, TREE = (
     "tests/sandbox/test_http_capability.py",
     "tests/sandbox/test_file_capability.py",
     "tests/sandbox/test_database_capability.py",
     "tests/unit/test_http_grants.py",
+    "tests/sandbox/test_folder_capability.py",
+    "tests/sandbox/test_directories.py",
+    "tests/property/test_tree_laws.py",
 )
 
 MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
@@ -51,9 +54,32 @@ MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ("return not any(", "return True or any("),
     ],
     (FILES, "sandbox/host/files.py"): [
-        ("if not _allowed(scope, permission, key):", "if False:"),
+        ("if not allowed(scope, permission, key):", "if False:"),
         ("grant.permission == permission and", ""),
         ("check_key(ask.request.decode())", "ask.request.decode()"),
+    ],
+    (FOLDERS, "sandbox/host/folders.py"): [
+        ('may = allowed(scope, "file:read", path)', "may = True"),
+        ('may = allowed(scope, "file:write", path)', "may = True"),
+        ('if _is_key(info.key) and allowed(scope, "file:read", info.key):', "if True:"),
+        ('if path or ask.function != "file_list":', "if False:"),
+    ],
+    (DIRECTORIES, "sandbox/host/outside.py"): [
+        ("if all(any(grant.permission == permission", "if any(any(grant.permission == permission"),
+        ("any(grant.permission == permission for", "any(True for"),
+    ],
+    (DIRECTORIES, "sandbox/wasmtime/directories/place.py"): [
+        ('self._door.ask("file_admit", path)\n        return', "return"),
+        ('for path in self._tree.moved(old, new):\n            self._door.ask("file_admit", path)', "pass"),
+    ],
+    (DIRECTORIES, "sandbox/wasmtime/perform.py"): [
+        ("if kind is OutcomeKind.SUCCEEDED and (files", "if (files"),
+    ],
+    (TREE, "sandbox/wasmtime/directories/paths.py"): [
+        ("if len(path) == len(base):", "if not path:"),
+    ],
+    (TREE, "sandbox/wasmtime/directories/quota.py"): [
+        ("if self.used + amount > self.limit:", "if False:"),
     ],
     (DATABASE, "sandbox/host/database.py"): [
         ("if (missing := _unreachable(scope, request.connection)) is not None:", "if False:"),

@@ -20,8 +20,10 @@ from hengio.model.outcome import Frame, OutcomeKind
 from hengio.sandbox.host.context import ContextCalls
 from hengio.sandbox.host.log import Lines, Logs
 from hengio.sandbox.host.outside import DENIED
-from hengio.sandbox.protocol import Answered, Ask, Call, OutsideFunction
+from hengio.sandbox.protocol import CHANGING, Answered, Ask, Call, OutsideFunction
 from hengio.sandbox.wasmtime.capi import KEEP
+from hengio.sandbox.wasmtime.directories.content import Written
+from hengio.sandbox.wasmtime.directories.table import Directories
 
 _memory_size, _memory_data = KEEP.memory_data_size, KEEP.memory_data
 _string_at, _memmove = ctypes.string_at, ctypes.memmove
@@ -53,6 +55,7 @@ class Guest:
     __slots__ = (
         "_answers",
         "_context",
+        "_directories",
         "_kept_bytes",
         "_known_size",
         "_logs",
@@ -111,6 +114,7 @@ class Guest:
         self._woken: threading.Event | None = None
         self._logs: Logs | None = None
         self._context: ContextCalls | None = None
+        self._directories: Directories | None = None
 
     @property
     def logs(self) -> Logs:
@@ -124,6 +128,16 @@ class Guest:
         if self._context is None:
             self._context = ContextCalls(self.call.context, self.call.limits)
         return self._context
+
+    @property
+    def directories(self) -> Directories:
+        if self._directories is None:
+            self._directories = Directories(self)
+        return self._directories
+
+    def written(self) -> list[tuple[str, Written]]:
+        """The files of `/out` by their paths in the files area; most calls have none."""
+        return [] if self._directories is None else self._directories.written()
 
     def stream(self, fd: int) -> Lines:
         """The log lines that a standard stream is cut into."""
@@ -198,7 +212,7 @@ class Guest:
             answer = self._pending.result(left)
         except (TimeoutError, CancelledError):
             self._pending.cancel()
-            self.wrote = self.wrote or function != "file_read"  # nobody knows how far it came
+            self.wrote = self.wrote or function in CHANGING  # nobody knows how far it came
             self.check()
             raise Stop(OutcomeKind.TIMED_OUT, "timed_out", "a request outside did not end in time") from None
         finally:

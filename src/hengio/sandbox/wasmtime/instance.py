@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-from hengio.sandbox.wasmtime import traps, wasi
+from hengio.sandbox.wasmtime import traps
 from hengio.sandbox.wasmtime.capi import DROP, KEEP, Scratch
 from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.engine import ON_EPOCH, GuestEngine, running
@@ -60,8 +60,6 @@ class Instance:
         _on_epoch_deadline(store, ON_EPOCH, None, None)
         memory = limits.memory_bytes if engine.store_limits_memory else _UNLIMITED
         _store_limiter(store, memory, limits.table_elements, _INSTANCES, _TABLES, _MEMORIES)
-        if compiled.uses_wasi:
-            wasi.give_context(context, guest.call, command=compiled.kind == "command")
         guest.memory = scratch.memory
         if not guest.started:
             guest.started = now = monotonic()

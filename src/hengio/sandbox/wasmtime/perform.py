@@ -8,6 +8,8 @@ from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
 from hengio.sandbox.wasmtime.attempt import attempt
 from hengio.sandbox.wasmtime.compile import Compiled
+from hengio.sandbox.wasmtime.directories.content import Written
+from hengio.sandbox.wasmtime.directories.saving import save
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.witness import Witness
 
@@ -20,6 +22,10 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
     logs, stop = guest.flush(), made.stop
     if stop is None:
         kind, reply, failure = output.read(made.data, guest.call.output_mode)
+        if kind is OutcomeKind.SUCCEEDED and (files := guest.written()):
+            unsaved = _save(compiled, guest, files)
+            if unsaved is not None:
+                kind, reply, failure = unsaved[0], None, unsaved[1]
     else:
         kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details)
     return Outcome(
@@ -40,6 +46,15 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
         logs_dropped=0 if logs is None else logs.dropped,
         context_writes=guest.writes,
     )
+
+
+def _save(compiled: Compiled, guest: Guest, files: list[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
+    """Still a running guest: closing the sandbox cancels it."""
+    compiled.engine.ticker.enter(guest)
+    try:
+        return save(guest, files)
+    finally:
+        compiled.engine.ticker.leave(guest)
 
 
 def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:

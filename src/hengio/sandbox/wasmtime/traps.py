@@ -25,8 +25,6 @@ CAUSES: dict[int, tuple[OutcomeKind, str, str]] = {
 """`wasmtime_trap_code_enum` → kind, cause, words. Others are a trap without a name of their own here."""
 _OVER_LIMIT = "exceeds"
 """Wasmtime says an initial memory or table over the limit only as text: `… minimum size of N … exceeds … limits`."""
-_BAD_POINTER = "Pointer out of bounds"
-"""What Wasmtime's own WASI functions say of one."""
 _CAUSE = "Caused by:"
 """Wasmtime's text of an error is a backtrace, then this and the reason."""
 _UNKNOWN_OFFSET = ctypes.c_size_t(-1).value
@@ -66,7 +64,7 @@ def _from_error(scratch: Scratch, error: int) -> Stop:
     if _OVER_LIMIT in message:
         stop = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", f"the module does not fit its limits: {message}")
     else:
-        stop = Stop(TRAPPED, "bad_pointer" if _BAD_POINTER in message else "trapped", message)
+        stop = Stop(TRAPPED, "trapped", message)
     stop.backtrace = frames
     return stop
 
