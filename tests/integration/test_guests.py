@@ -29,7 +29,7 @@ SHOWS = {
 WITH_FILES = {
     name: shown for name, shown in SHOWS.items() if name in {"c", "c-command", "rust-command", "go", "go-command"}
 }
-"""Whose own functions on files go through WASI. Rust's reactor is built without it, and TinyGo's library is not under test."""
+"""Whose own functions on files go through WASI: Rust's reactor has none, and TinyGo's are not under test."""
 LANGUAGES = [pytest.param(name, marks=pytest.mark.requirement(*shown)) for name, shown in SHOWS.items()]
 FILES = [pytest.param(name, marks=pytest.mark.requirement(*shown)) for name, shown in WITH_FILES.items()]
 

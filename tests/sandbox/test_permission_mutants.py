@@ -90,6 +90,9 @@ MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
     (DATABASE, "sandbox/host/statement.py"): [
         ("    _check(tree)\n", ""),
         ("if len(parsed) != 1:", "if False:"),
+        ("_ESCAPED_NAME.search(query)", "False"),
+        ("        _check_catalog(tree)\n", "        pass\n"),
+        ("return function not in _HARMLESS", "return False"),
     ],
     (DATABASE, "targets/sqlite.py"): [
         ('and self._within(action, first or "")', ""),
@@ -108,6 +111,6 @@ def test_a_check_that_is_taken_out_is_missed(tmp_path: Path, tests: str, file: s
     assert check in source, "the check is not where this test looks for it"
     (copy / file).write_text(source.replace(check, without, 1))
     environment = {**os.environ, "PYTHONPATH": f"{copy.parent}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not on_server", tests]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1, f"no test noticed:\n{ended.stdout[-2000:]}{ended.stderr[-500:]}"
