@@ -36,8 +36,8 @@ async def databases(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     """`shop` on SQLite, and on a real PostgreSQL."""
     url = "sqlite:///shop.db" if request.param == "on_sqlite" else request.getfixturevalue("postgres_url")
     made = Databases({"shop": url}, folder=tmp_path)
-    for text in SETUP:
-        await made.execute("shop", text)
+    work = [Work(text, [{}]) for text in SETUP]
+    await made.transact("shop", work, read_only=False, max_rows=0, timeout_seconds=10)
     yield made
     await made.close()
 

@@ -2,7 +2,8 @@
 
 Measured: a guest asleep in Wasmtime's own `poll_oneoff` outlives every deadline, one that prints into its `stdout`
 grows the host's memory without fuel, and its output callbacks run on foreign threads. None of it is linked: what no
-function of ours allows is not there. Standard streams, time and chance are here, files and folders in `directories`.
+function of ours allows is not there. Time and chance are here; standard streams are in `streams`, files and
+folders in `directories`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import time
 
 from hengio.clock import Clock
 from hengio.model.outcome import OutcomeKind
-from hengio.sandbox.wasmtime import environment
+from hengio.sandbox.wasmtime import environment, streams
 from hengio.sandbox.wasmtime.callback import Definitions, HostFunction
-from hengio.sandbox.wasmtime.directories import descriptors, entries, stat
+from hengio.sandbox.wasmtime.directories import descriptors, entries
 from hengio.sandbox.wasmtime.errno import Errno
 from hengio.sandbox.wasmtime.guest import Guest, Stop
-from hengio.sandbox.wasmtime.vectors import MOST, vectors
+from hengio.sandbox.wasmtime.streams import STDIN, is_open
+from hengio.sandbox.wasmtime.vectors import MOST
 
 MODULE = "wasi_snapshot_preview1"
-STDIN, STDOUT, STDERR = 0, 1, 2
 _RANDOM_CHUNK = 64 << 10
 _SUBSCRIPTION = struct.Struct("<QB7xIxxxxQQH6x")
 """`subscription` (48 bytes): userdata, tag, then of a clock: id, timeout, precision, flags."""
@@ -38,111 +39,6 @@ class Exit(Stop):
     def __init__(self, code: int) -> None:
         super().__init__(OutcomeKind.TRAPPED, "exit", f"the guest exited with code {code} instead of returning")
         self.exit_code = code
-
-
-def fd_write(guest: Guest, fd: int, pointer: int, count: int, written: int) -> int:
-    """stdout and stderr; bounded by the call's quotas, past which stdout ends the call and stderr is dropped."""
-    if fd > STDERR:
-        return descriptors.fd_write(guest, fd, pointer, count, written)
-    if not _is_open(guest, fd) or fd == STDIN:
-        return Errno.BADF
-    spans, total = vectors(guest, pointer, count)
-    for start, length in spans:
-        _print(guest, fd, start, length)
-    guest.write(written, total.to_bytes(4, "little"))
-    return Errno.SUCCESS
-
-
-def _print(guest: Guest, fd: int, pointer: int, length: int) -> None:
-    limits = guest.call.limits
-    if fd == STDOUT and guest.output is not None:
-        if len(guest.output) + length > limits.output_bytes:
-            message = f"the output is over its limit of {limits.output_bytes} bytes"
-            raise Stop(OutcomeKind.INVALID_OUTPUT, "invalid_output", message, details={"offset": limits.output_bytes})
-        guest.output += guest.read(pointer, length)
-        return
-    step = limits.log_bytes + 1
-    for at in range(pointer, pointer + length, step):
-        guest.check()
-        if guest.logs.full:
-            guest.logs.dropped += 1
-            return
-        guest.stream(fd).write(guest.read(at, min(step, pointer + length - at)))
-
-
-def fd_read(guest: Guest, fd: int, pointer: int, count: int, read: int) -> int:
-    """stdin: a command's input; a reactor's is empty."""
-    if fd > STDERR:
-        return descriptors.fd_read(guest, fd, pointer, count, read)
-    if not _is_open(guest, fd) or fd != STDIN:
-        return Errno.BADF
-    total = 0
-    source = guest.call.input if guest.output is not None else b""
-    for start, length in vectors(guest, pointer, count)[0]:
-        chunk = source[guest.read_to : guest.read_to + length]
-        guest.write(start, chunk)
-        guest.read_to += len(chunk)
-        total += len(chunk)
-    guest.write(read, total.to_bytes(4, "little"))
-    return Errno.SUCCESS
-
-
-def fd_fdstat_get(guest: Guest, fd: int, result: int) -> int:
-    """`fdstat` (24 bytes): an unknown file type, so that C libraries buffer it like a pipe; no flags; its rights."""
-    if fd > STDERR:
-        return descriptors.fd_fdstat_get(guest, fd, result)
-    if not _is_open(guest, fd):
-        return Errno.BADF
-    guest.write(result, stat.fdstat(kind=stat.UNKNOWN, rights=stat.READ | stat.WRITE))
-    return Errno.SUCCESS
-
-
-def fd_close(guest: Guest, fd: int) -> int:
-    """Closing a standard stream makes it unusable for the guest."""
-    if fd > STDERR:
-        return descriptors.fd_close(guest, fd)
-    if not _is_open(guest, fd):
-        return Errno.BADF
-    guest.closed |= 1 << fd
-    return Errno.SUCCESS
-
-
-def fd_seek(guest: Guest, fd: int, offset: int, whence: int, result: int) -> int:
-    """The standard streams have no position."""
-    if fd > STDERR:
-        return descriptors.fd_seek(guest, fd, offset, whence, result)
-    return Errno.SPIPE if _is_open(guest, fd) else Errno.BADF
-
-
-def fd_tell(guest: Guest, fd: int, result: int) -> int:
-    """As `fd_seek`."""
-    if fd > STDERR:
-        return descriptors.fd_tell(guest, fd, result)
-    return Errno.SPIPE if _is_open(guest, fd) else Errno.BADF
-
-
-def fd_filestat_get(guest: Guest, fd: int, result: int) -> int:
-    """Of a standard stream nothing is known."""
-    if fd > STDERR:
-        return descriptors.fd_filestat_get(guest, fd, result)
-    if not _is_open(guest, fd):
-        return Errno.BADF
-    guest.write(result, stat.NO_FILESTAT)
-    return Errno.SUCCESS
-
-
-def fd_fdstat_set_flags(guest: Guest, fd: int, flags: int) -> int:
-    """No flag changes what a standard stream does."""
-    if fd > STDERR:
-        return descriptors.fd_fdstat_set_flags(guest, fd, flags)
-    return Errno.SUCCESS if _is_open(guest, fd) else Errno.BADF
-
-
-def fd_sync(guest: Guest, fd: int) -> int:
-    """Also `fd_datasync`."""
-    if fd > STDERR:
-        return descriptors.fd_sync(guest, fd)
-    return Errno.INVAL if _is_open(guest, fd) else Errno.BADF
 
 
 def clock_res_get(guest: Guest, clock: int, result: int) -> int:
@@ -219,12 +115,8 @@ class Clocks:
     @staticmethod
     def _stream(guest: Guest, userdata: int, tag: int, fd: int) -> bytes:
         waiting = len(guest.call.input) - guest.read_to if fd == STDIN and guest.output is not None else 0
-        error = Errno.SUCCESS if _is_open(guest, fd) or fd in guest.directories else Errno.BADF
+        error = Errno.SUCCESS if is_open(guest, fd) or fd in guest.directories else Errno.BADF
         return _EVENT.pack(userdata, error, tag, waiting, 0)
-
-
-def _is_open(guest: Guest, fd: int) -> bool:
-    return fd <= STDERR and not guest.closed >> fd & 1
 
 
 def _never(*_: int) -> int:
@@ -234,7 +126,7 @@ def _never(*_: int) -> int:
 
 def _no_socket(guest: Guest, fd: int, *_: int) -> int:
     """No descriptor is a socket."""
-    return Errno.NOTSOCK if _is_open(guest, fd) or fd in guest.directories else Errno.BADF
+    return Errno.NOTSOCK if is_open(guest, fd) or fd in guest.directories else Errno.BADF
 
 
 _OURS: dict[str, HostFunction] = {
@@ -245,25 +137,25 @@ _OURS: dict[str, HostFunction] = {
     "clock_res_get": clock_res_get,
     "fd_advise": descriptors.fd_advise,
     "fd_allocate": descriptors.fd_allocate,
-    "fd_close": fd_close,
-    "fd_datasync": fd_sync,
-    "fd_fdstat_get": fd_fdstat_get,
-    "fd_fdstat_set_flags": fd_fdstat_set_flags,
+    "fd_close": streams.fd_close,
+    "fd_datasync": streams.fd_sync,
+    "fd_fdstat_get": streams.fd_fdstat_get,
+    "fd_fdstat_set_flags": streams.fd_fdstat_set_flags,
     "fd_fdstat_set_rights": _never,
-    "fd_filestat_get": fd_filestat_get,
+    "fd_filestat_get": streams.fd_filestat_get,
     "fd_filestat_set_size": descriptors.fd_filestat_set_size,
     "fd_filestat_set_times": _never,
     "fd_pread": descriptors.fd_pread,
     "fd_prestat_dir_name": descriptors.fd_prestat_dir_name,
     "fd_prestat_get": descriptors.fd_prestat_get,
     "fd_pwrite": descriptors.fd_pwrite,
-    "fd_read": fd_read,
+    "fd_read": streams.fd_read,
     "fd_readdir": descriptors.fd_readdir,
     "fd_renumber": descriptors.fd_renumber,
-    "fd_seek": fd_seek,
-    "fd_sync": fd_sync,
-    "fd_tell": fd_tell,
-    "fd_write": fd_write,
+    "fd_seek": streams.fd_seek,
+    "fd_sync": streams.fd_sync,
+    "fd_tell": streams.fd_tell,
+    "fd_write": streams.fd_write,
     "path_create_directory": entries.path_create_directory,
     "path_filestat_get": entries.path_filestat_get,
     "path_filestat_set_times": _never,

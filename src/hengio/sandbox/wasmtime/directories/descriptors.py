@@ -1,4 +1,4 @@
-"""The functions of preview 1 on descriptors of files and folders (`fd_*`). Those of standard streams are in `wasi`.
+"""The functions of preview 1 on descriptors of files and folders (`fd_*`). Those of standard streams are in `streams`.
 
 Each takes its arguments as preview 1 has them, and raises `Fault` where it answers with an error.
 """

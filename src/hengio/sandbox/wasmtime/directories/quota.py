@@ -9,7 +9,8 @@ ENTRY_BYTES = 1_024
 
 
 class Quota:
-    """Counted before anything is made, so that the host's memory is never above it."""
+    """Counted before anything is made. The host's memory stays within about twice of it: bytes are moved when a file
+    grows, and a file that was cut keeps some room."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
