@@ -135,9 +135,9 @@ class Guest:
             self._directories = Directories(self)
         return self._directories
 
-    def written(self) -> list[tuple[str, Written]]:
-        """The files of `/out` by their paths in the files area; most calls have none."""
-        return [] if self._directories is None else self._directories.written()
+    def written(self) -> Iterator[tuple[str, Written]] | None:
+        """The files of `/out` by their paths in the files area; None if it never had a directory open."""
+        return None if self._directories is None else self._directories.written()
 
     def stream(self, fd: int) -> Lines:
         """The log lines that a standard stream is cut into."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import monotonic
 
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
@@ -22,7 +23,7 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
     logs, stop = guest.flush(), made.stop
     if stop is None:
         kind, reply, failure = output.read(made.data, guest.call.output_mode)
-        if kind is OutcomeKind.SUCCEEDED and (files := guest.written()):
+        if kind is OutcomeKind.SUCCEEDED and (files := guest.written()) is not None:
             unsaved = _save(compiled, guest, files)
             if unsaved is not None:
                 kind, reply, failure = unsaved[0], None, unsaved[1]
@@ -48,7 +49,7 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
     )
 
 
-def _save(compiled: Compiled, guest: Guest, files: list[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
+def _save(compiled: Compiled, guest: Guest, files: Iterable[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
     """Still a running guest: closing the sandbox cancels it."""
     compiled.engine.ticker.enter(guest)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -151,7 +152,7 @@ class Outgoing:
             self._door.ask("file_admit", path)
         self._tree.rename(old, new)
 
-    def files(self) -> list[tuple[Path, Written]]:
+    def files(self) -> Iterator[tuple[Path, Written]]:
         """What there is to save, sorted by path."""
         return self._tree.files()
 

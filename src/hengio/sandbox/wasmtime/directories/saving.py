@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hengio import codec
 from hengio.model.outcome import Failure, OutcomeKind
 from hengio.sandbox.protocol import Status
@@ -11,7 +13,7 @@ from hengio.sandbox.wasmtime.guest import Guest, Stop
 _AGAIN = frozenset({Status.UNAVAILABLE, Status.DEADLINE})
 
 
-def save(guest: Guest, files: list[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
+def save(guest: Guest, files: Iterable[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
     """One file after another, sorted by path; each is whole in the files area or not there.
 
     What has gone wrong, else None. After a failure the files that come before it are saved, as those of `file_write`

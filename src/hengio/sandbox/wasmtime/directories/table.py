@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hengio.sandbox.host.entry import Entry
 from hengio.sandbox.wasmtime.directories.content import Content, Written
 from hengio.sandbox.wasmtime.directories.door import Asking, Door
@@ -123,6 +125,7 @@ class Directories:
             self._quota.give(ENTRY_BYTES * len(folder.listing))
             folder.listing = None
 
-    def written(self) -> list[tuple[str, Written]]:
+    def written(self) -> Iterator[tuple[str, Written]]:
         """The files of `/out` by their paths in the files area, sorted."""
-        return [] if self._out is None else [("/".join(path), file) for path, file in self._out.files()]
+        for path, file in self._out.files() if self._out is not None else ():
+            yield "/".join(path), file

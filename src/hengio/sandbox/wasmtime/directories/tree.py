@@ -109,18 +109,17 @@ class Tree:
         del self.folder(old[:-1]).members[old[-1]]
         parent.members[new[-1]] = node
 
-    def moved(self, old: Path, new: Path) -> list[Path]:
+    def moved(self, old: Path, new: Path) -> Iterator[Path]:
         """What files would be called after `old` was renamed to `new`. `nametoolong` if anything would not have room
         for its name."""
-        paths = [(new + path, each) for path, each in _below(self.find(old))]
-        if any(len("/".join(path).encode()) > KEY_BYTES for path, _ in paths):
+        node = self.find(old)
+        if any(len("/".join(new + path).encode()) > KEY_BYTES for path, _ in _below(node)):
             raise Fault(Errno.NAMETOOLONG)
-        return [path for path, each in paths if isinstance(each, Written)]
+        return (new + path for path, each in _below(node) if isinstance(each, Written))
 
-    def files(self) -> list[tuple[Path, Written]]:
+    def files(self) -> Iterator[tuple[Path, Written]]:
         """All files, sorted by path."""
-        found = [(path, each) for path, each in _below(self._root) if isinstance(each, Written)]
-        return sorted(found, key=lambda pair: pair[0])
+        return ((path, each) for path, each in _below(self._root) if isinstance(each, Written))
 
     def _add(self, path: Path, node: Node) -> None:
         if self.get(path) is not None:
@@ -146,10 +145,26 @@ class Tree:
 
 
 def _below(node: Node) -> Iterator[tuple[Path, Node]]:
-    """The node itself, under the empty path, and all below it. Not recursive: a guest says how deep it is."""
-    waiting: list[tuple[Path, Node]] = [((), node)]
+    """The node itself, under the empty path, and all below it, sorted by path.
+
+    Not recursive, and one path at a time: a guest says how deep it is, and how many names there are that deep.
+    """
+    yield (), node
+    path: list[str] = []
+    waiting = [_members(node)]
     while waiting:
-        path, each = waiting.pop()
-        yield path, each
+        name, each = next(waiting[-1], (None, None))
+        if name is None or each is None:
+            waiting.pop()
+            del path[-1:]
+            continue
+        path.append(name)
+        yield tuple(path), each
         if isinstance(each, Folder):
-            waiting += [((*path, name), member) for name, member in each.members.items()]
+            waiting.append(_members(each))
+        else:
+            path.pop()
+
+
+def _members(node: Node) -> Iterator[tuple[str, Node]]:
+    return iter(sorted(node.members.items()) if isinstance(node, Folder) else ())
