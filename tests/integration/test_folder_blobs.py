@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hengio.blobs.keys import WRITING
 from hengio.blobs.store import open_blobs
 from hengio.errors import NotFound
+from hengio.keys import WRITING
 from tests.support.blobs import keys
 
 WRITER = """

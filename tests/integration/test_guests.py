@@ -28,7 +28,12 @@ SHOWS = {
     "python": ["R2.1"],
     "javascript": ["R2.1"],
 }
+WITH_FILES = {
+    name: shown for name, shown in SHOWS.items() if name in {"c", "c-command", "rust-command", "go", "go-command"}
+}
+"""Whose own functions on files go through WASI: Rust's reactor has none, and TinyGo's are not under test."""
 LANGUAGES = [pytest.param(name, marks=pytest.mark.requirement(*shown)) for name, shown in SHOWS.items()]
+FILES = [pytest.param(name, marks=pytest.mark.requirement(*shown)) for name, shown in WITH_FILES.items()]
 
 
 class Greeter(BaseHTTPRequestHandler):
@@ -77,10 +82,10 @@ def calls(origin: str) -> list[dict[str, Any]]:
     ]
 
 
-def run(name: str, origin: str, folder: Path, *options: str) -> dict[str, Any]:
-    """The document of `module test --json` for a guest that makes all the calls."""
+def run(name: str, todo: list[dict[str, Any]], folder: Path, *options: str) -> dict[str, Any]:
+    """The document of `module test --json` for a guest that makes these calls."""
     given = folder / "input.json"
-    given.write_text(json.dumps({"variables": {"region": "north"}, "input": {"do": calls(origin)}}))
+    given.write_text(json.dumps({"variables": {"region": "north"}, "input": {"do": todo}}))
     command = [sys.executable, "-m", "hengio", "module", "test", str(program(name)), "--input", str(given), "--json"]
     done = subprocess.run([*command, *options], check=False, capture_output=True, text=True, cwd=folder)
     assert done.stdout, done.stderr
@@ -110,7 +115,7 @@ def test_every_host_function_answers_a_module_that_may(
     grants = [f"http:read {origin}/**", f"http:write {origin}/**", "database:read shop", "database:write shop"]
     grants += ["file:read in/*", "file:write out/*"]
     allowed = [word for grant in grants for word in ("--allow", grant)]
-    shown = run(name, origin, tmp_path, *resources, *allowed)
+    shown = run(name, calls(origin), tmp_path, *resources, *allowed)
     assert [told["status"] for told in shown["output"]] == [0] * 10
     replies = [told["reply"] for told in shown["output"]]
     assert replies[:4] == [None, "north", None, {"orders": [1, 2]}]
@@ -129,8 +134,68 @@ def test_every_host_function_answers_a_module_that_may(
 def test_without_grants_all_that_reaches_outside_is_denied_and_the_module_goes_on(
     name: str, origin: str, resources: list[str], tmp_path: Path
 ) -> None:
-    shown = run(name, origin, tmp_path, *resources)
+    shown = run(name, calls(origin), tmp_path, *resources)
     assert [told["status"] for told in shown["output"]] == [0] * 4 + [2] * 6
     assert {told["reply"]["code"] for told in shown["output"][4:]} == {"permission_denied"}
     assert {"permission": "http:write", "resource": f"{origin}/echo"} in shown["denials"]
     assert not (tmp_path / "area" / "out").exists()
+
+
+PLAIN = [
+    {"call": "list_folder", "path": "/in"},
+    {"call": "list_folder", "path": "/in/in"},
+    {"call": "read_file", "path": "/in/in/list.json"},
+    {"call": "write_file", "path": "/out/out/new.json", "value": {"n": [1, 2]}},
+    {"call": "read_file", "path": "/out/out/new.json"},
+    {"call": "list_folder", "path": "/out/out"},
+    {"call": "read_file", "path": "/in/in/missing.json"},
+]
+
+
+@pytest.mark.requirement("R2.5", "R4.5", "R4.6")
+@pytest.mark.parametrize("name", FILES)
+def test_plain_files_work_in_the_directories_that_grants_open(name: str, resources: list[str], tmp_path: Path) -> None:
+    area = tmp_path / "area"
+    for other in ("in/b.json", "in/a.json", "secret.json"):
+        (area / other).write_text("0")
+    granted = ["--allow", "file:read in/*", "--allow", "file:write out/*"]
+    shown = run(name, PLAIN, tmp_path, *resources, *granted)
+    assert [told["status"] for told in shown["output"]] == [0] * 6 + [1]
+    replies = [told["reply"] for told in shown["output"]]
+    assert replies[0] == ["in"]
+    assert replies[1] == ["a.json", "b.json", "list.json"]
+    assert replies[2] == [1, 2, 3]
+    assert replies[4] == {"n": [1, 2]}
+    assert replies[5] == ["new.json"]
+    assert json.loads((area / "out" / "new.json").read_bytes()) == {"n": [1, 2]}
+    assert shown["denials"] == []
+
+
+@pytest.mark.requirement("R4.7", "R4.8", "R5.6")
+@pytest.mark.parametrize("name", FILES)
+def test_plain_files_that_no_grant_names_are_not_there_and_the_denial_is_told(
+    name: str, resources: list[str], tmp_path: Path
+) -> None:
+    todo = [
+        {"call": "read_file", "path": "/in/in/list.json"},
+        {"call": "write_file", "path": "/out/elsewhere/x.json", "value": 1},
+        {"call": "list_folder", "path": "/in"},
+        {"call": "list_folder", "path": "/in/in"},
+        {"call": "read_file", "path": "/etc/passwd"},
+        {"call": "read_file", "path": "/in/../../../etc/passwd"},
+    ]
+    granted = ["--allow", "file:read inbox/*", "--allow", "file:write out/*"]
+    shown = run(name, todo, tmp_path, *resources, *granted)
+    assert [told["status"] for told in shown["output"]] == [1, 1, 0, 1, 1, 1]
+    assert shown["output"][2]["reply"] == []
+    assert {"permission": "file:read", "resource": "in/list.json"} in shown["denials"]
+    assert {"permission": "file:write", "resource": "elsewhere/x.json"} in shown["denials"]
+    assert [path.name for path in (tmp_path / "area").rglob("*") if path.is_file()] == ["list.json"]
+
+
+@pytest.mark.requirement("R3.4")
+@pytest.mark.parametrize("name", FILES)
+def test_without_grants_there_is_no_directory(name: str, resources: list[str], tmp_path: Path) -> None:
+    shown = run(name, [*PLAIN, {"call": "list_folder", "path": "/"}], tmp_path, *resources)
+    assert {told["status"] for told in shown["output"]} == {1}
+    assert [path.name for path in (tmp_path / "area").rglob("*") if path.is_file()] == ["list.json"]

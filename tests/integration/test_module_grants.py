@@ -15,6 +15,7 @@ from hengio.service.jobs import Finished
 from hengio.settings import Settings
 from hengio.wiring.embedded import System, embedded
 from tests.support.guests import SPIN, entry, reactor, text
+from tests.support.programs import program
 
 IMPORTS = """(import "hengio_v1" "file_read" (func $read (param i32 i32) (result i64)))
 (import "hengio_v1" "take_result" (func $take (param i32 i32) (result i32)))
@@ -74,9 +75,31 @@ async def test_a_step_narrows_what_its_module_was_granted_and_never_widens_it(tm
         await system.modules.grant("reader", (), actor="test")
         denied = output(await run(system, {"module_id": "reader", "permissions": wide}))
         assert denied["code"] == "permission_denied"
-        bad = [{"permission": "file:read", "resource": "/etc/**"}]
-        failed = await run(system, {"module_id": "reader", "permissions": bad})
+        resolved = [{"permission": "file:read", "resource": "{{input.missing ?? '/etc/**'}}"}]
+        failed = await run(system, {"module_id": "reader", "permissions": resolved})
         assert failed.runs[0].failure is not None
+        assert failed.runs[0].failure.message == "the permissions cannot be granted"
+
+
+@pytest.mark.requirement("R2.5", "R4.5", "R4.6", "R4.7", "R4.8")
+async def test_a_command_with_plain_files_works_in_a_job_as_far_as_its_grants_go(tmp_path: Path) -> None:
+    todo = [
+        {"call": "read_file", "path": "/in/inbox/a.json"},
+        {"call": "write_file", "path": "/out/outbox/b.json", "value": [7]},
+        {"call": "list_folder", "path": "/in/inbox"},
+    ]
+    grants = (Grant("file:read", "inbox/**"), Grant("file:write", "outbox/**"))
+    narrow = [{"permission": "file:read", "resource": "inbox/**"}, {"permission": "file:write", "resource": "out/**"}]
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.areas.files.put("inbox/a.json", b'{"from":"file"}')
+        await system.modules.register("plain", "1.0.0", program("c-command").read_bytes(), grants=grants)
+        narrowed = output(await run(system, {"module_id": "plain", "input": {"do": todo}, "permissions": narrow}))
+        assert [told["status"] for told in narrowed] == [0, 1, 0]
+        (entry_,) = await system.storage.audit.find(limit=1)
+        assert (entry_.action, entry_.subject) == ("host_call.denied", "file:write outbox/b.json")
+        done = output(await run(system, {"module_id": "plain", "input": {"do": todo}}))
+        assert [told["reply"] for told in done] == [{"from": "file"}, None, ["a.json"]]
+        assert await system.areas.files.get("outbox/b.json") == b"[7]"
 
 
 @pytest.mark.requirement("R4.1", "R4.2", "R4.3", "R4.4", "R4.5", "R4.6")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hengio import url
 from hengio.errors import Refused
-from hengio.sandbox.grants import files, glob, http
-from hengio.targets.http import url
+from hengio.grants import files, glob, http
 
 NAMES = st.sampled_from(["a.example", "b.a.example", "example", "10.0.0.1", "a.example.evil", "xn--p1ai.example"])
 SEGMENTS = st.lists(st.text("ab.%2eF/*", min_size=0, max_size=5), max_size=5)

@@ -1,7 +1,8 @@
 """The attack corpus: one WebAssembly text an attack in `attacks/`, each saying how it must end.
 
 A file begins with what it tries, then `;; expect:` (outcome kinds, or `refused` for a binary that is not accepted at
-all) and `;; limits:` where it needs others than the defaults. After each attack the next call must be unharmed.
+all), `;; limits:` where it needs others than the defaults, and `;; grants:` where it is to have some, on files of which
+none may change. After each attack the next call must be unharmed.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ import psutil
 import pytest
 from wasmtime import wat2wasm
 
+from hengio.blobs.protocol import Blobs
+from hengio.blobs.store import open_blobs
 from hengio.errors import Refused
 from hengio.model.module import Limits
 from hengio.model.outcome import Outcome
+from hengio.sandbox.host.outside import ScopedOutside
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
+from tests.support.areas import contents, reaching
 from tests.support.guests import ECHO, Run, entry, fetching, make_call, reactor, text
 
 ATTACKS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "attacks").glob("*.wat"))}
@@ -41,11 +46,28 @@ def limits(source: str) -> dict[str, Any]:
     return {name: float(value) if name == "timeout_seconds" else int(value) for name, value in pairs}
 
 
+def grants(source: str) -> list[str]:
+    line = re.search(r"^;; grants: (.*)$", source, re.MULTILINE)
+    return [] if line is None else re.findall(r"\S+ \S+", line[1])
+
+
+async def reached(source: str) -> tuple[Blobs, ScopedOutside | None]:
+    """A files area, and the world outside as far as the attack is granted it."""
+    area = open_blobs("memory://", area="files")
+    for key, data in FILES.items():
+        await area.put(key, data)
+    return area, reaching(area, grants(source)) if grants(source) else None
+
+
+FILES = {"inbox/a.json": b"[1]", "inbox/big.bin": bytes(100_000), "secret.json": b"2"}
+
+
 @pytest.mark.requirement("R3.4", "R3.5")
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_each_attack_ends_as_it_must_and_harms_nobody(sandbox: WasmtimeSandbox, run: Run, attack: str) -> None:
     source = ATTACKS[attack]
     wanted, given = expected(source), limits(source)
+    area, outside = await reached(source)
     allowed = Limits(**{"timeout_seconds": 10.0, **given})
     binary = bytes(wat2wasm(source))
     try:
@@ -55,12 +77,13 @@ async def test_each_attack_ends_as_it_must_and_harms_nobody(sandbox: WasmtimeSan
         assert (await run(binary, **given)).kind.value == "module_refused", "what inspection refuses never runs"
         return
     began = time.monotonic()
-    outcome = await run(binary, **given)
+    outcome = await run(binary, outside=outside, **given)
     took = time.monotonic() - began
     assert outcome.kind.value in wanted, outcome.failure
     assert took < allowed.timeout_seconds + GRACE_SECONDS
     assert outcome.peak_memory_bytes <= allowed.memory_bytes
     assert len(outcome.logs) <= allowed.log_lines
+    assert await contents(area) == FILES
     unharmed = await run(reactor(entry(ECHO)), b'{"a":1}')
     assert unharmed.reply is not None
     assert bytes(unharmed.reply.output) == b'{"a":1}'

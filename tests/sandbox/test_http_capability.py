@@ -19,8 +19,8 @@ from hengio.sandbox.host.http import HttpCapability
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.http.client import HttpClient
-from hengio.targets.http.url import Address
 from hengio.targets.secrets import KnownSecrets, Secret
+from hengio.url import Address
 from tests.support.web import Seen, Web, always, response, serving
 
 

@@ -31,7 +31,8 @@ from hengio.sandbox.processes.worker import Worker
 from hengio.sandbox.protocol import Answered, Ask, Call, Status
 from hengio.sandbox.wasmtime.compiling.workshop import Workshop
 from hengio.sandbox.wasmtime.library import SandboxSettings
-from tests.sandbox.test_corpus import ATTACKS, expected, limits
+from tests.sandbox.test_corpus import ATTACKS, FILES, expected, limits, reached
+from tests.support.areas import contents
 from tests.support.components import component
 from tests.support.guests import ECHO, SPIN, Variables, command, entry, fetching, make_call, reactor, text
 
@@ -60,8 +61,10 @@ def children() -> list[psutil.Process]:
 async def test_each_attack_ends_as_it_does_in_a_thread(processes: ProcessSandbox, attack: str) -> None:
     source = ATTACKS[attack]
     wanted = {"module_refused" if kind == "refused" else kind for kind in expected(source)}
-    outcome = await called(processes, bytes(wat2wasm(source)), **limits(source))
+    area, outside = await reached(source)
+    outcome = await called(processes, bytes(wat2wasm(source)), outside=outside, **limits(source))
     assert outcome.kind.value in wanted, outcome.failure
+    assert await contents(area) == FILES
     assert outcome.failure is None or outcome.failure.code != "process_lost"
 
 

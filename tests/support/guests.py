@@ -12,6 +12,7 @@ from wasmtime import wat2wasm
 
 from hengio.model.module import Limits
 from hengio.model.outcome import LogLine, Outcome
+from hengio.sandbox.host.outside import ScopedOutside
 from hengio.sandbox.protocol import Call, Fetch
 
 HEAP = 1024
@@ -108,6 +109,7 @@ def make_call(
     output_mode: Literal["auto", "data"] = "auto",
     env: Mapping[str, str] | None = None,
     on_log: Callable[[LogLine], None] | None = None,
+    outside: ScopedOutside | None = None,
     **limits: Any,
 ) -> Call:
     """A call with the defaults of a test: ten seconds, and the given limits."""
@@ -121,6 +123,8 @@ def make_call(
         output_mode=output_mode,
         env=env or {},
         on_log=on_log,
+        outside=outside,
+        directories=() if outside is None else outside.scope.directories,
     )
 
 

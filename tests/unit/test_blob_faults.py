@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hengio.blobs.faults import translated
-from hengio.blobs.keys import check_key
 from hengio.blobs.store import S3Options, open_blobs
 from hengio.errors import Conflict, HengioError, Refused, Unavailable
+from hengio.keys import check_key
 from tests.support.processes import free_port
 
 SECRET = "very-secret-word"

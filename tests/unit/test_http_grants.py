@@ -6,10 +6,10 @@ import ipaddress
 
 import pytest
 
+from hengio import url
 from hengio.errors import Refused
-from hengio.sandbox.grants import http
-from hengio.targets.http import url
-from hengio.targets.http.address import is_public
+from hengio.grants import http
+from hengio.internet import is_public
 
 SPELLINGS = [
     ("http://EXAMPLE.com./a/../b/./c?x=1#f", "http://example.com/b/c?x=1"),

@@ -19,9 +19,9 @@ from pathlib import Path
 from obstore.store import LocalStore
 
 from hengio.blobs.faults import translated
-from hengio.blobs.keys import WRITING, check_key
 from hengio.blobs.objects import ObstoreBlobs
 from hengio.ids import new_id
+from hengio.keys import WRITING, check_key
 
 
 class FolderBlobs(ObstoreBlobs):

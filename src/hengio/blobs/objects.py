@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import obstore
 
 from hengio.blobs.faults import translated
-from hengio.blobs.keys import check_key, check_prefix
 from hengio.blobs.protocol import BlobInfo
 from hengio.errors import NotFound
+from hengio.keys import check_key, check_prefix
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

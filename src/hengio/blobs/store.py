@@ -12,10 +12,10 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from hengio.blobs.faults import translated
 from hengio.blobs.folder import FolderBlobs
-from hengio.blobs.keys import check_key
 from hengio.blobs.objects import ObstoreBlobs
 from hengio.blobs.protocol import Blobs
 from hengio.errors import Refused
+from hengio.keys import check_key
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

@@ -16,8 +16,8 @@ from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
 from hengio.errors import Refused
+from hengio.grants.check import read as read_grant
 from hengio.model.grant import Grant
-from hengio.sandbox.grants.check import read as read_grant
 from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 

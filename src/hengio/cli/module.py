@@ -22,12 +22,12 @@ from hengio.cli.summary import FAILED_EXIT
 from hengio.codec import Json
 from hengio.definition.context import Context
 from hengio.errors import Refused
+from hengio.grants.check import read as read_grant
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.binary import is_component
-from hengio.sandbox.grants.check import read as read_grant
-from hengio.sandbox.host.outside import Scope
-from hengio.sandbox.protocol import Call, Outside
+from hengio.sandbox.host.outside import Scope, ScopedOutside
+from hengio.sandbox.protocol import Call
 from hengio.steps.guest import GuestView
 from hengio.wiring import process
 from hengio.wiring.embedded import open_databases
@@ -119,13 +119,14 @@ async def _test(
             context=_view(given),
         )
         async with _reached(chosen, outside, name) as reached:
-            return await sandbox.call(msgspec.structs.replace(call, outside=reached), fetch)
+            known = msgspec.structs.replace(call, outside=reached, directories=reached.scope.directories)
+            return await sandbox.call(known, fetch)
     finally:
         await sandbox.close()
 
 
 @asynccontextmanager
-async def _reached(chosen: settings.Settings, given: Given, name: str) -> AsyncIterator[Outside]:
+async def _reached(chosen: settings.Settings, given: Given, name: str) -> AsyncIterator[ScopedOutside]:
     """The world outside as it is given for a try: the capabilities of production, on these resources and grants."""
     grants = tuple(read_grant(text) for text in given.allow)
     connections = dict(chosen.connections)

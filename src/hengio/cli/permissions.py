@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from hengio import log, settings
 from hengio.cli.present import print_json
+from hengio.grants.check import read
 from hengio.model.module import Module
-from hengio.sandbox.grants.check import read
 from hengio.wiring import process
 from hengio.wiring.embedded import embedded
 from hengio.wiring.reading import reading

@@ -10,6 +10,8 @@ import msgspec
 from hengio.definition import ranges, words
 from hengio.definition.findings import Findings
 from hengio.definition.templates import is_template
+from hengio.grants.check import fault
+from hengio.model.grant import PERMISSIONS, Grant
 from hengio.model.job import Job
 from hengio.model.outcome import OutcomeKind
 from hengio.model.policy import Retry
@@ -63,6 +65,21 @@ def _check_module(config: dict[str, Any], findings: Findings, path: str) -> None
     reference = config.get("module_id")
     if isinstance(reference, str) and not is_template(reference) and not is_reference(reference):
         findings.error(f"{path}.module_id", f"{words.shown(reference)} does not name a module", FORMS)
+    permissions = config.get("permissions")
+    for place, grant in enumerate(permissions if isinstance(permissions, (list, tuple)) else []):
+        _check_grant(grant, findings, f"{path}.permissions[{place}]")
+
+
+def _check_grant(grant: Any, findings: Findings, path: str) -> None:
+    """That its resource means something (ABI: Permissions); what is wrong with its shape is told elsewhere."""
+    if not isinstance(grant, dict) or grant.get("permission") not in PERMISSIONS:
+        return
+    resource = grant.get("resource")
+    if not isinstance(resource, str) or is_template(resource):
+        return
+    problem = fault(Grant(grant["permission"], resource))
+    if problem is not None:
+        findings.error(f"{path}.{problem.path}", problem.message, problem.hint)
 
 
 def _check_database(config: dict[str, Any], findings: Findings, path: str) -> None:

@@ -14,7 +14,7 @@ class Grant(Struct, frozen=True, order=True):
     """One permission on the resources that a pattern names. None is held by default.
 
     `resource` is, by permission: `scheme://host[:port]/path` with wildcards; `connection` or `connection/schema.table`;
-    a path or glob of the files area. Whether it can be one is for `sandbox.grants` to say.
+    a path or glob of the files area. Whether it can be one is for `hengio.grants` to say.
     """
 
     permission: Permission

@@ -23,6 +23,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     log_bytes: int = 256 << 10
     host_calls: int = 100_000
     context_bytes: int = 1 << 20
+    file_bytes: int = 64 << 20
 
 
 class Function(Struct, frozen=True):

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from hengio.blobs.protocol import Blobs
 from hengio.clock import Clock
 from hengio.errors import Corrupt, NotFound, Refused
+from hengio.grants.check import check
 from hengio.ids import is_name, new_id
 from hengio.model.audit import AuditEntry
 from hengio.model.grant import Grant
 from hengio.model.module import Module
 from hengio.model.version import is_version
-from hengio.sandbox.grants.check import check
 from hengio.sandbox.protocol import Sandbox
 from hengio.storage.protocol import AuditStore, ModuleStore
 

@@ -40,13 +40,17 @@ class Status(IntEnum):
     FAILED = 7
 
 
-OutsideFunction = Literal["http_request", "db_query", "file_read", "file_write"]
+OutsideFunction = Literal["http_request", "db_query", "file_read", "file_write", "file_find", "file_list", "file_admit"]
+"""The last three serve directories (ABI: WASI) and are not offered to guests: what is at a path and may be read, what
+is in a folder and may be read, and whether a path may be written."""
+CHANGING: frozenset[OutsideFunction] = frozenset({"http_request", "db_query", "file_write"})
+"""Those after which something outside may be different."""
 
 
 class Ask(Struct, frozen=True, kw_only=True):
     """One request of a guest to the world outside its execution.
 
-    `request` is the JSON of `http_request` and `db_query`, the UTF-8 path of the file functions; `data` what
+    `request` is the JSON of `http_request` and `db_query`, the UTF-8 path of the others; `data` what
     `file_write` writes. `number` counts the requests of this call from 1. `seconds_left` of the call's own time: the
     answer must come within it.
     """
@@ -79,12 +83,15 @@ class Outside(Protocol):
     async def answer(self, ask: Ask) -> Answered: ...
 
 
+Directory = Literal["in", "out"]
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One call of a module's entry.
 
     `input` is UTF-8 JSON. `env` are further environment variables of a command. `on_log` is called from the guest's own
     thread for every kept line, and must be quick. `outside` None: every request of a host function that reaches outside
-    is denied.
+    is denied. `directories` are those that a guest finds through WASI, in this order.
     """
 
     digest: str
@@ -97,6 +104,7 @@ class Call(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] = field(default_factory=dict)
     on_log: Callable[[LogLine], None] | None = None
     outside: Outside | None = None
+    directories: tuple[Directory, ...] = ()
 
 
 class Sandbox(Protocol):

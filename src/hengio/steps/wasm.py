@@ -15,13 +15,13 @@ from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
 from hengio.errors import HengioError, NotFound, Refused
+from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
-from hengio.sandbox.grants.check import check
-from hengio.sandbox.host.outside import Capabilities, Scope
-from hengio.sandbox.protocol import Call, Outside, Sandbox
+from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside
+from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
@@ -92,6 +92,7 @@ class WasmStep:
             module = await self._find(config)
         except HengioError as error:
             return verdict.refused(error, config.module_id)
+        outside = self._outside(module, config, request)
         view = guest.GuestView(request.context, secrets=config.secrets, own=guest.own(request, config))
         call = Call(
             digest=module.digest,
@@ -103,7 +104,8 @@ class WasmStep:
             output_mode=config.output_mode,
             env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
             on_log=request.on_log,
-            outside=self._outside(module, config, request),
+            outside=outside,
+            directories=() if outside is None else outside.scope.directories,
         )
         try:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
@@ -112,7 +114,7 @@ class WasmStep:
         await self._audit(outcome, module, request)
         return verdict.judged(outcome, module, config, request.context)
 
-    def _outside(self, module: Module, config: WasmConfig, request: StepRequest) -> Outside | None:
+    def _outside(self, module: Module, config: WasmConfig, request: StepRequest) -> ScopedOutside | None:
         """What this call reaches: what the module imports, an administrator granted, and the job narrows that to."""
         if self._world is None or not module.facts.host_io_possible:
             return None

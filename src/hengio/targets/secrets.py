@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from hengio.targets.http.url import Url
+from hengio.url import Url
 
 HIDDEN = "***"
 

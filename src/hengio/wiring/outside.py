@@ -10,6 +10,7 @@ from hengio.blobs import store
 from hengio.blobs.protocol import Blobs
 from hengio.sandbox.host.database import DatabaseCapability
 from hengio.sandbox.host.files import FileCapability
+from hengio.sandbox.host.folders import FolderCapability
 from hengio.sandbox.host.http import HttpCapability
 from hengio.sandbox.host.outside import Capabilities
 from hengio.settings import Settings
@@ -22,7 +23,7 @@ from hengio.targets.secrets import KnownSecrets, Secret
 async def open_capabilities(settings: Settings, *, databases: Databases, files: Blobs) -> AsyncIterator[Capabilities]:
     """The capabilities behind the host functions; the connections of HTTP end with it."""
     client = HttpClient()
-    file = FileCapability(files)
+    file, folder = FileCapability(files), FolderCapability(files)
     try:
         yield Capabilities(
             {
@@ -30,6 +31,9 @@ async def open_capabilities(settings: Settings, *, databases: Databases, files: 
                 "db_query": DatabaseCapability(databases),
                 "file_read": file,
                 "file_write": file,
+                "file_find": folder,
+                "file_list": folder,
+                "file_admit": folder,
             }
         )
     finally:

@@ -1,4 +1,6 @@
 // Makes the host calls that its input lists and answers with what came back: a reactor, or with -DCOMMAND a WASI command.
+// Files are read and written as in any C program, too.
+#include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,13 +70,62 @@ static uint64_t call(const char *step) {
     return 0;
 }
 
+// Copies the file at `path`, which holds JSON, to `into`. Returns its length, -1 if it cannot be read.
+static int read_file(const char *path, char *into) {
+    FILE *file = fopen(path, "r");
+    if (!file) return -1;
+    int len = fread(into, 1, 1 << 16, file);
+    return ferror(file) | fclose(file) ? -1 : len;
+}
+
+static int write_file(const char *path, Text value, char *into) {
+    FILE *file = fopen(path, "w");
+    if (!file) return -1;
+    int failed = fwrite(value.at, 1, value.len, file) < value.len;
+    return fclose(file) | failed ? -1 : sprintf(into, "null");
+}
+
+// The names in a folder, in the order in which the host has them.
+static int list_folder(const char *path, char *into) {
+    DIR *folder = opendir(path);
+    if (!folder) return -1;
+    int used = sprintf(into, "[");
+    for (struct dirent *each = readdir(folder); each; each = readdir(folder))
+        if (strcmp(each->d_name, ".") && strcmp(each->d_name, ".."))
+            used += sprintf(into + used, "%s\"%s\"", used > 1 ? "," : "", each->d_name);
+    closedir(folder);
+    return used + sprintf(into + used, "]");
+}
+
+// What a plain function on files replies, with its status: 0, or 1 if it failed. 0 if the step is none of these.
+static int plain(const char *step, char *into) {
+    Text name = bare(member(step, "call")), at = bare(member(step, "path"));
+    char path[256], *reply = into + sprintf(into, "{\"status\":0,\"reply\":");
+    int len;
+    sprintf(path, "%.*s", (int)at.len, at.at);
+    if (is(name, "read_file"))
+        len = read_file(path, reply);
+    else if (is(name, "write_file"))
+        len = write_file(path, member(step, "value"), reply);
+    else if (is(name, "list_folder"))
+        len = list_folder(path, reply);
+    else
+        return 0;
+    if (len < 0) return sprintf(into, "{\"status\":1,\"reply\":null}");
+    return reply - into + len + sprintf(reply + len, "}");
+}
+
 static char *answer(const char *input) {
     size_t used = 1, room = 1 << 20;
     char *out = malloc(room);
     out[0] = '[';
     for (const char *at = member(member(input, "input").at, "do").at; *at != ']' && at[1] != ']'; at = skip(at + 1)) {
+        if (used > 1) out[used++] = ',';
+        int done = plain(at + 1, out + used);
+        used += done;
+        if (done) continue;
         uint64_t told = call(at + 1);
-        used += sprintf(out + used, "%s{\"status\":%u,\"reply\":", used > 1 ? "," : "", (unsigned)(told >> 32));
+        used += sprintf(out + used, "{\"status\":%u,\"reply\":", (unsigned)(told >> 32));
         int32_t len = (uint32_t)told ? take_result(out + used, room - used) : sprintf(out + used, "null");
         if (len < 0) __builtin_trap();
         used += len;

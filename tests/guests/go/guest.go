@@ -53,6 +53,9 @@ func at[T ~string | ~[]byte](text T) (unsafe.Pointer, int32) {
 }
 
 func (s step) do() told {
+	if done, reply := s.plain(); done {
+		return reply
+	}
 	path, pathLength := at(s.Path)
 	request, requestLength := at(s.Request)
 	value, valueLength := at(s.Value)

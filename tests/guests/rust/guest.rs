@@ -1,4 +1,5 @@
 // Makes the host calls that its input lists and answers with what came back: a reactor, or with --cfg command a command.
+// A command reads and writes files as any Rust program, too.
 
 mod host {
     #[link(wasm_import_module = "hengio_v1")]
@@ -84,13 +85,44 @@ fn taken(packed: u64) -> String {
     String::from_utf8(reply).expect("replies under test are text")
 }
 
+/// What a plain function on files replies; `None` if the step is none of these.
+#[cfg(command)]
+fn plain(step: &str) -> Option<std::io::Result<String>> {
+    use std::fs;
+    let path = bare(member(step, "path"));
+    let listed = |folder: fs::ReadDir| -> std::io::Result<String> {
+        let mut names = Vec::new();
+        for each in folder {
+            names.push(format!("{:?}", each?.file_name().into_string().expect("names under test are UTF-8")));
+        }
+        Ok(format!("[{}]", names.join(",")))
+    };
+    Some(match bare(member(step, "call")) {
+        "read_file" => fs::read_to_string(path),
+        "write_file" => fs::write(path, member(step, "value")).map(|()| "null".to_string()),
+        "list_folder" => fs::read_dir(path).and_then(listed),
+        _ => return None,
+    })
+}
+
+#[cfg(not(command))]
+fn plain(_step: &str) -> Option<std::io::Result<String>> {
+    None
+}
+
 fn answer(input: &str) -> String {
     let mut told = Vec::new();
     let mut rest = &member(member(input, "input"), "do")[1..];
     while rest.starts_with('{') {
         let step = &rest[..value(rest)];
-        let packed = call(step);
-        told.push(format!("{{\"status\":{},\"reply\":{}}}", packed >> 32, taken(packed)));
+        told.push(match plain(step) {
+            Some(Ok(reply)) => format!("{{\"status\":0,\"reply\":{reply}}}"),
+            Some(Err(_)) => "{\"status\":1,\"reply\":null}".to_string(),
+            None => {
+                let packed = call(step);
+                format!("{{\"status\":{},\"reply\":{}}}", packed >> 32, taken(packed))
+            }
+        });
         rest = &rest[step.len() + 1..];
     }
     format!("[{}]", told.join(","))

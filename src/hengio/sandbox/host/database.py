@@ -10,8 +10,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from hengio import codec
 from hengio.errors import HengioError, NotFound, Refused
+from hengio.grants import database
 from hengio.model.grant import Grant, Permission
-from hengio.sandbox.grants import database
 from hengio.sandbox.host import statement
 from hengio.sandbox.host.answer import answered, denied
 from hengio.sandbox.host.outside import Layer, Scope

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 
 from hengio import codec
-from hengio.blobs.keys import check_key
 from hengio.blobs.protocol import Blobs
 from hengio.errors import HengioError, NotFound, Refused
+from hengio.grants import files
+from hengio.keys import check_key
 from hengio.model.grant import Grant, Permission
-from hengio.sandbox.grants import files
 from hengio.sandbox.host.answer import answered, denied
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
@@ -28,14 +28,14 @@ class FileCapability:
             key = check_key(ask.request.decode())
         except (UnicodeDecodeError, Refused) as error:
             return answered(Status.INVALID_REQUEST, f"the path cannot be used: {error}")
-        if not _allowed(scope, permission, key):
+        if not allowed(scope, permission, key):
             return denied(Grant(permission, key))
         writes = permission == "file:write"
         try:
             async with asyncio.timeout(ask.seconds_left):
                 return await (self._write(key, ask.data, scope) if writes else self._read(key, scope))
         except (TimeoutError, HengioError) as error:
-            return answered(*_failure(error, key), wrote=writes)
+            return answered(*failure(error, key), wrote=writes)
 
     async def _read(self, key: str, scope: Scope) -> Answered:
         data = bytearray()
@@ -53,14 +53,16 @@ class FileCapability:
         return Answered(status=Status.OK, reply=codec.encode(told), wrote=True)
 
 
-def _allowed(scope: Scope, permission: Permission, key: str) -> bool:
+def allowed(scope: Scope, permission: Permission, key: str) -> bool:
+    """Whether every layer of the scope has a grant for that key."""
     return all(
         any(grant.permission == permission and files.allows(grant.resource, key) for grant in layer)
         for layer in scope.layers
     )
 
 
-def _failure(error: TimeoutError | HengioError, key: str) -> tuple[Status, str]:
+def failure(error: TimeoutError | HengioError, key: str) -> tuple[Status, str]:
+    """How the area's own failure is answered."""
     match error:
         case TimeoutError():
             return Status.DEADLINE, "the object store did not answer in time"

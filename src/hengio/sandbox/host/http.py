@@ -12,17 +12,17 @@ import msgspec
 from msgspec import Struct, field
 
 from hengio import codec
+from hengio import url as urls
 from hengio.errors import Refused
+from hengio.grants import http as patterns
 from hengio.model.grant import Grant, Permission
-from hengio.sandbox.grants import http as patterns
 from hengio.sandbox.host.answer import answered, denied
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
-from hengio.targets.http import url as urls
 from hengio.targets.http.client import Bounds, HttpClient
 from hengio.targets.http.message import READS, HttpFailed, Request, Response
-from hengio.targets.http.url import Address, Url
 from hengio.targets.secrets import Secrets, redacted
+from hengio.url import Address, Url
 
 MOST_HEADERS = 100
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})

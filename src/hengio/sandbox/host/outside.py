@@ -7,9 +7,9 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from hengio.model.grant import Grant
+from hengio.model.grant import Grant, Permission
 from hengio.sandbox.host.answer import answered
-from hengio.sandbox.protocol import Answered, Ask, OutsideFunction, Status
+from hengio.sandbox.protocol import Answered, Ask, Directory, OutsideFunction, Status
 
 DENIED = answered(Status.PERMISSION_DENIED, "this call may reach nothing outside its execution")
 Layer = tuple[Grant, ...]
@@ -30,6 +30,16 @@ class Scope(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.layers:  # every one of none would be satisfied
             raise ValueError("a scope has at least one layer of grants")
+
+    @property
+    def directories(self) -> tuple[Directory, ...]:
+        """`in` if something may be read, `out` if something may be written."""
+        each: tuple[tuple[Directory, Permission], ...] = (("in", "file:read"), ("out", "file:write"))
+        return tuple(
+            name
+            for name, permission in each
+            if all(any(grant.permission == permission for grant in layer) for layer in self.layers)
+        )
 
 
 class Capability(Protocol):

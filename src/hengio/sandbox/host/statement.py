@@ -7,6 +7,7 @@ or the network is refused, whatever it is called, and so is what cannot be parse
 from __future__ import annotations
 
 import logging
+import re
 
 import sqlglot
 from msgspec import Struct
@@ -23,45 +24,20 @@ _NEVER = (
     *(exp.Transaction, exp.Commit, exp.Rollback, exp.Into, exp.Lock, exp.LoadData, exp.Kill, exp.Describe),
 )
 _FUNCTIONS = frozenset(
-    {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "set_config", "dblink", "query_to_xml"}
-    | {"nextval", "setval", "copy", "file_read", "database_to_xml", "schema_to_xml", "table_to_xml", "cursor_to_xml"}
+    {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "set_config", "current_setting"}
+    | {"nextval", "setval", "currval", "lastval", "copy", "file_read", "loread", "lowrite"}
+    | {"ts_stat", "ts_rewrite", "crosstab", "connectby", "xpath_table"}  # run a text as a statement
+    | {"treat"}  # PostgreSQL's TREAT(x AS f) calls f
 )
-_FUNCTION_STARTS = (
-    *(
-        "pg_read",
-        "pg_ls_",
-        "pg_stat_file",
-        "pg_write",
-        "pg_file",
-        "pg_terminate",
-        "pg_cancel",
-        "pg_reload",
-        "pg_rotate",
-    ),
-    *(
-        "pg_logical",
-        "pg_create",
-        "pg_drop",
-        "pg_replication",
-        "pg_advisory",
-        "pg_try_advisory",
-        "pg_switch",
-        "pg_backup",
-    ),
-    *(
-        "pg_notify",
-        "pg_promote",
-        "pg_wal",
-        "lo_",
-        "loread",
-        "lowrite",
-        "dblink",
-        "plpy",
-        "pg_execute",
-        "currval",
-        "lastval",
-    ),
+_FUNCTION_STARTS = ("lo_", "dblink", "plpy", "crosstab")
+_FUNCTION_PARTS = ("_to_xml",)  # of a statement, table, schema or database
+_OWN = "pg_"
+"""PostgreSQL's own: files, programs, other sessions, locks, replication. Only a few of them just compute."""
+_HARMLESS = frozenset(
+    {"pg_typeof", "pg_column_size", "pg_size_bytes", "pg_size_pretty", "pg_input_is_valid", "pg_sleep"}
 )
+_ESCAPED_NAME = re.compile(r"[uU]&[\"']")
+"""PostgreSQL's names and texts with escapes (`U&"\\0061"`), which the parser does not know."""
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would quote statements
 
@@ -79,6 +55,8 @@ def read(query: str, dialect: Dialect) -> Statement:
         raise Refused(f"a statement has at most {MOST_BYTES} bytes")
     if "\x00" in query:
         raise Refused("a statement has no NUL in it")
+    if dialect == "postgres" and _ESCAPED_NAME.search(query):
+        raise Refused("a statement has no U&\"…\" or U&'…' in it", hint="write the characters themselves")
     try:
         parsed = [tree for tree in sqlglot.parse(query, read=dialect) if tree is not None]
     except (SqlglotError, RecursionError) as error:
@@ -89,6 +67,8 @@ def read(query: str, dialect: Dialect) -> Statement:
     if not isinstance(tree, (exp.Query, exp.Values, *_CHANGES)):
         raise Refused(f"{_word(tree)} is neither a query nor a change of rows")
     _check(tree)
+    if dialect == "postgres":
+        _check_catalog(tree)
     changes = any(isinstance(node, _CHANGES) for node in tree.walk())
     return Statement(changes, _tables(tree))
 
@@ -99,8 +79,27 @@ def _check(tree: exp.Expr) -> None:
             raise Refused(f"{_word(node)} is not allowed in a statement of a module")
         if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
             name = node.name.lower()
-            if name in _FUNCTIONS or name.startswith(_FUNCTION_STARTS):
+            if _is_forbidden(name):
                 raise Refused(f"the function {name[:60]} is not allowed in a statement of a module")
+
+
+def _is_forbidden(function: str) -> bool:
+    if function.startswith(_OWN):
+        return function not in _HARMLESS
+    listed = function in _FUNCTIONS or function.startswith(_FUNCTION_STARTS)
+    return listed or any(part in function for part in _FUNCTION_PARTS)
+
+
+def _check_catalog(tree: exp.Expr) -> None:
+    """PostgreSQL's own tables hold other sessions' statements, and settings that can be changed as rows.
+
+    A name that WITH defines is no exception: it may be defined elsewhere in the statement only.
+    """
+    for table in tree.find_all(exp.Table):
+        named = isinstance(table.this, exp.Identifier) and table.name.lower().startswith(_OWN)
+        if named or table.db.lower().startswith(_OWN):
+            hint = "information_schema tells of tables and columns"
+            raise Refused(f"{table.name[:60]} is a system table, which is not for modules", hint=hint)
 
 
 def _tables(tree: exp.Expr) -> frozenset[tuple[str, str]]:

@@ -127,6 +127,7 @@ class _Process:
             context=_Context(self._channel),
             output_mode=begin.output_mode,
             env=begin.env,
+            directories=begin.directories,
             on_log=self._tell if begin.listens else None,
         )
         return misfit(compiled, call) or perform(compiled, _Guest(call, self._channel), witness=self._witness)

@@ -14,7 +14,6 @@ from hengio.sandbox.processes.code import Entry
 from hengio.sandbox.processes.wire import Begin, Broken, Frame, Question, Refusal, Stopped, Told, Word, Write
 from hengio.sandbox.processes.worker import Worker
 from hengio.sandbox.protocol import Call
-from hengio.sandbox.wasmtime.abi import REQUEST_LIMIT
 from hengio.sandbox.wasmtime.compiling.workshop import Workshop
 from hengio.sandbox.wasmtime.config import Tier
 from hengio.sandbox.wasmtime.guest import Guest, Stop
@@ -125,8 +124,6 @@ class Conversation:
 
     def _outside(self, question: Question) -> tuple[Word, bytes]:
         self._asked()
-        if len(question.request) + len(question.data) > REQUEST_LIMIT:
-            raise _TooMuch("a request over the limit")
         try:
             answer = self.guest.ask(question.function, question.request, question.data)
         except Stop as stop:
@@ -190,6 +187,7 @@ def _begin(call: Call, tier: Tier) -> Begin:
         limits=call.limits,
         output_mode=call.output_mode,
         env=call.env,
+        directories=call.directories,
         listens=call.on_log is not None,
     )
 

@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 _PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVILEGES, _SECCOMP = 1, 4, 38, 22
 _NEW_NETWORK, _NEW_USER, _NEW_IPC = 0x4000_0000, 0x1000_0000, 0x0800_0000
-_OPEN_FILES = 64
+_OPEN_FILES = 1024
+"""What a module begins with is a file in memory for as long as the module is kept."""
 
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT, _LANDLOCK_VERSION = 444, 446, 1
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}

@@ -21,7 +21,7 @@ from msgspec import Struct
 from hengio.errors import HengioError
 from hengio.model.module import Limits
 from hengio.model.outcome import OutcomeKind
-from hengio.sandbox.protocol import OutsideFunction, Status
+from hengio.sandbox.protocol import Directory, OutsideFunction, Status
 from hengio.sandbox.wasmtime.config import Tier
 
 _HEAD = struct.Struct("<BI")
@@ -70,6 +70,7 @@ class Begin(Struct, frozen=True, kw_only=True):
     limits: Limits
     output_mode: Literal["auto", "data"]
     env: Mapping[str, str]
+    directories: tuple[Directory, ...]
     listens: bool
 
 

@@ -16,8 +16,8 @@ from hengio.sandbox.processes.wire import Broken, Channel
 
 MODULE = "hengio.sandbox.processes.child"
 _START_SECONDS = 30.0
-_MOST_BYTES = 64 << 20
-"""The longest frame that is taken from it: an output, its log and what it wrote to the context."""
+_MOST_BYTES = 96 << 20
+"""The longest frame that is taken from it: an output with its log, or a file of `/out`."""
 
 
 class Worker:

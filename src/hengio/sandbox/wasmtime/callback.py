@@ -13,6 +13,7 @@ from wasmtime import FuncType, Linker, ValType
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime.capi import EXTERN_HEADER, KEEP, Callback, raw
 from hengio.sandbox.wasmtime.engine import running
+from hengio.sandbox.wasmtime.errno import Fault
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 
 HostFunction = Callable[..., int | None]
@@ -73,6 +74,8 @@ def _guarded(function: HostFunction, widths: list[int], has_result: bool) -> Cal
             result = function(guest, *[slots[at] & mask for at, mask in masks])
             if has_result and result is not None:
                 slots[0] = result
+        except Fault as fault:
+            slots[0] = fault.errno
         except BaseException as error:  # noqa: BLE001 - out of a C callback it would end the process
             running.guest.stop = error
             trap: int = KEEP.trap_new(_STOPPED, len(_STOPPED))

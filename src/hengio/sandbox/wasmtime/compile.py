@@ -61,7 +61,6 @@ class Compiled:
         "memory_minimum",
         "size",
         "start",
-        "uses_wasi",
     )
 
     def __init__(
@@ -87,7 +86,6 @@ class Compiled:
         self.initialize = _index(declared, inspect.INITIALIZE, "func")
         self.start = _index(declared, inspect.START, "func")
         self.entries = {name: _index(declared, name, "func") for name in inspect.entries(declared)}
-        self.uses_wasi = any(item.module == wasi.MODULE for item in declared.imports)
         self.memory_minimum = declared.memories[0].minimum
         self.instantiates_quickly = not declared.has_start and self.memory_minimum < _LARGE
         self.can_grow = declared.memories[0].maximum != declared.memories[0].minimum and _GROW in binary
@@ -101,8 +99,6 @@ class Compiler:
         self._workshop = workshop
         self._ceilings = ceilings
         self._linker = Linker(engine.handle)
-        self._linker.allow_shadowing = True
-        self._linker.define_wasi()
         self._definitions = Definitions(self._linker)
         wasi.define(self._definitions, clock)
         abi.define(self._definitions)

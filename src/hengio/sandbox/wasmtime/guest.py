@@ -20,8 +20,10 @@ from hengio.model.outcome import Frame, OutcomeKind
 from hengio.sandbox.host.context import ContextCalls
 from hengio.sandbox.host.log import Lines, Logs
 from hengio.sandbox.host.outside import DENIED
-from hengio.sandbox.protocol import Answered, Ask, Call, OutsideFunction
+from hengio.sandbox.protocol import CHANGING, Answered, Ask, Call, OutsideFunction
 from hengio.sandbox.wasmtime.capi import KEEP
+from hengio.sandbox.wasmtime.directories.content import Written
+from hengio.sandbox.wasmtime.directories.table import Directories
 
 if TYPE_CHECKING:
     from hengio.sandbox.wasmtime.component.wasi import Timers
@@ -57,6 +59,7 @@ class Guest:
     __slots__ = (
         "_answers",
         "_context",
+        "_directories",
         "_kept_bytes",
         "_known_size",
         "_logs",
@@ -120,6 +123,7 @@ class Guest:
         self._woken: threading.Event | None = None
         self._logs: Logs | None = None
         self._context: ContextCalls | None = None
+        self._directories: Directories | None = None
 
     @property
     def logs(self) -> Logs:
@@ -133,6 +137,16 @@ class Guest:
         if self._context is None:
             self._context = ContextCalls(self.call.context, self.call.limits)
         return self._context
+
+    @property
+    def directories(self) -> Directories:
+        if self._directories is None:
+            self._directories = Directories(self)
+        return self._directories
+
+    def written(self) -> Iterator[tuple[str, Written]] | None:
+        """The files of `/out` by their paths in the files area; None if it never had a directory open."""
+        return None if self._directories is None else self._directories.written()
 
     def stream(self, fd: int) -> Lines:
         """The log lines that a standard stream is cut into."""
@@ -207,7 +221,7 @@ class Guest:
             answer = self._pending.result(left)
         except (TimeoutError, CancelledError):
             self._pending.cancel()
-            self.wrote = self.wrote or function != "file_read"  # nobody knows how far it came
+            self.wrote = self.wrote or function in CHANGING  # nobody knows how far it came
             self.check()
             raise Stop(OutcomeKind.TIMED_OUT, "timed_out", "a request outside did not end in time") from None
         finally:

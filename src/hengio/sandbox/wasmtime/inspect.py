@@ -127,6 +127,11 @@ def entries(declared: Binary) -> tuple[str, ...]:
     return tuple(item.name for item in declared.exports if item.kind == "func" and item.type == ENTRY_TYPE)
 
 
+def _opens(item: Import) -> bool:
+    """Whether it is how files are opened, which may be granted: all other functions on them need an open one."""
+    return (item.module, item.name) == (wasi.MODULE, "path_open")
+
+
 def _facts(binary: bytes, declared: Binary, kind: ModuleKind) -> ModuleFacts:
     memory = declared.memories[0]
     host = tuple(item.name for item in declared.imports if item.module == abi.MODULE)
@@ -138,7 +143,7 @@ def _facts(binary: bytes, declared: Binary, kind: ModuleKind) -> ModuleFacts:
         exports=tuple(Function(item.name, item.type) for item in declared.exports if item.kind == "func"),
         imports=tuple(Function(f"{item.module}.{item.name}", item.type) for item in declared.imports),
         host_functions=host,
-        host_io_possible=any(name in abi.IO for name in host),
+        host_io_possible=any(name in abi.IO for name in host) or any(_opens(item) for item in declared.imports),
         memory_minimum_bytes=memory.minimum,
         memory_maximum_bytes=memory.maximum,
         abi_version=ABI_VERSION,

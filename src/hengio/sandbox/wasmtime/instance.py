@@ -5,7 +5,7 @@ Nothing is pooled between calls but address space, which the engine hands back z
 
 from __future__ import annotations
 
-from hengio.sandbox.wasmtime import traps, wasi
+from hengio.sandbox.wasmtime import traps
 from hengio.sandbox.wasmtime.capi import DROP, KEEP, Scratch
 from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.engine import GuestEngine
@@ -29,8 +29,6 @@ class Instance(Store):
     def __init__(self, engine: GuestEngine, compiled: Compiled, guest: Guest) -> None:
         super().__init__(engine, guest, tables=_TABLES, instances=_INSTANCES, memories=_MEMORIES)
         self._compiled = compiled
-        if compiled.uses_wasi:
-            wasi.give_context(self._context, guest.call, command=compiled.kind == "command")
         guest.memory = self._scratch.memory
 
     def instantiate(self) -> None:

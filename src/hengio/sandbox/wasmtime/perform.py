@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import monotonic
 
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
@@ -9,6 +10,8 @@ from hengio.sandbox import output
 from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.attempt import Runnable, attempt
 from hengio.sandbox.wasmtime.compile import Compiled
+from hengio.sandbox.wasmtime.directories.content import Written
+from hengio.sandbox.wasmtime.directories.saving import save
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.witness import Witness
 
@@ -21,6 +24,10 @@ def perform(compiled: Runnable, guest: Guest, *, witness: Witness) -> Outcome:
     logs, stop = guest.flush(), made.stop
     if stop is None:
         kind, reply, failure = output.read(made.data, guest.call.output_mode)
+        if kind is OutcomeKind.SUCCEEDED and (files := guest.written()) is not None:
+            unsaved = _save(compiled, guest, files)
+            if unsaved is not None:
+                kind, reply, failure = unsaved[0], None, unsaved[1]
     else:
         kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details, stop.retryable)
     return Outcome(
@@ -41,6 +48,15 @@ def perform(compiled: Runnable, guest: Guest, *, witness: Witness) -> Outcome:
         logs_dropped=0 if logs is None else logs.dropped,
         context_writes=guest.writes,
     )
+
+
+def _save(compiled: Runnable, guest: Guest, files: Iterable[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
+    """Still a running guest: closing the sandbox cancels it."""
+    compiled.engine.ticker.enter(guest)
+    try:
+        return save(guest, files)
+    finally:
+        compiled.engine.ticker.leave(guest)
 
 
 def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:

@@ -40,8 +40,6 @@ _TRAP = "wasm trap: "
 _OVER_LIMIT = ("exceeds", "resource limit exceeded")
 """Wasmtime says an initial memory or table over the limit only as text (`… minimum size of N … exceeds … limits`), as
 it does of too many of them."""
-_BAD_POINTER = "Pointer out of bounds"
-"""What Wasmtime's own WASI functions say of one."""
 _CAUSE = "Caused by:"
 """Wasmtime's text of an error is a backtrace, then this and the reason."""
 _UNKNOWN_OFFSET = ctypes.c_size_t(-1).value
@@ -85,7 +83,7 @@ def _from_error(scratch: Scratch, error: int) -> Stop:
     elif any(words in message for words in _OVER_LIMIT):
         stop = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", f"the module does not fit its limits: {message}")
     else:
-        stop = Stop(TRAPPED, "bad_pointer" if _BAD_POINTER in message else "trapped", message)
+        stop = Stop(TRAPPED, "trapped", message)
     stop.backtrace = frames
     return stop
 

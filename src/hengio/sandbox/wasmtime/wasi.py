@@ -1,33 +1,29 @@
-"""WASI preview 1, deny-all (R2.5): Wasmtime's own with nothing in it, and ours where its own would not hold a limit.
+"""WASI preview 1 for guests of Wasmtime (R2.5), deny-all: each of its functions is ours, so that all limits hold.
 
-Measured: a guest asleep in Wasmtime's `poll_oneoff` outlives every deadline, one that prints into its `stdout` grows
-the host's memory without fuel, and its output callbacks run on foreign threads. So whatever sleeps, prints, reads,
-exits or tells the time is ours; what is left needs a directory or a socket, and there is none.
+Measured: a guest asleep in Wasmtime's own `poll_oneoff` outlives every deadline, one that prints into its `stdout`
+grows the host's memory without fuel, and its output callbacks run on foreign threads. None of it is linked: what no
+function of ours allows is not there. Time and chance are here; standard streams are in `streams`, files and
+folders in `directories`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 import time
-from collections.abc import Iterable
-from ctypes import c_char_p
-from enum import IntEnum
 
 from hengio.clock import Clock
 from hengio.model.outcome import OutcomeKind
-from hengio.sandbox.protocol import Call
+from hengio.sandbox.wasmtime import environment, streams
 from hengio.sandbox.wasmtime.callback import Definitions, HostFunction
-from hengio.sandbox.wasmtime.capi import KEEP
+from hengio.sandbox.wasmtime.directories import descriptors, entries
+from hengio.sandbox.wasmtime.errno import Errno
 from hengio.sandbox.wasmtime.guest import Guest, Stop
+from hengio.sandbox.wasmtime.streams import STDIN, is_open
+from hengio.sandbox.wasmtime.vectors import MOST
 
 MODULE = "wasi_snapshot_preview1"
-STDIN, STDOUT, STDERR = 0, 1, 2
-_VECTORS_LIMIT = 1024
-"""Buffers of one read or write, as IOV_MAX elsewhere; also subscriptions of one poll."""
 _RANDOM_CHUNK = 64 << 10
-_RIGHTS_READ_WRITE = 1 << 1 | 1 << 6
 _SUBSCRIPTION = struct.Struct("<QB7xIxxxxQQH6x")
 """`subscription` (48 bytes): userdata, tag, then of a clock: id, timeout, precision, flags."""
 _EVENT = struct.Struct("<QHB5xQH6x")
@@ -37,92 +33,12 @@ _ABSOLUTE = 1
 _RESOLUTION_NS = 1_000
 
 
-class Errno(IntEnum):
-    """Those of preview 1 that ours return."""
-
-    SUCCESS = 0
-    BADF = 8
-    INVAL = 28
-    SPIPE = 70
-
-
 class Exit(Stop):
     """The guest called `proc_exit`. What that means is for its kind to say."""
 
     def __init__(self, code: int) -> None:
         super().__init__(OutcomeKind.TRAPPED, "exit", f"the guest exited with code {code} instead of returning")
         self.exit_code = code
-
-
-def fd_write(guest: Guest, fd: int, vectors: int, count: int, written: int) -> int:
-    """stdout and stderr; bounded by the call's quotas, past which stdout ends the call and stderr is dropped."""
-    if not _is_open(guest, fd) or fd == STDIN:
-        return Errno.BADF
-    if count > _VECTORS_LIMIT:
-        return Errno.INVAL
-    total = 0
-    for pointer, length in _vectors(guest, vectors, count):
-        guest.require(pointer, length)
-        _print(guest, fd, pointer, length)
-        total += length
-    guest.write(written, total.to_bytes(4, "little"))
-    return Errno.SUCCESS
-
-
-def _print(guest: Guest, fd: int, pointer: int, length: int) -> None:
-    limits = guest.call.limits
-    if fd == STDOUT and guest.output is not None:
-        if len(guest.output) + length > limits.output_bytes:
-            message = f"the output is over its limit of {limits.output_bytes} bytes"
-            raise Stop(OutcomeKind.INVALID_OUTPUT, "invalid_output", message, details={"offset": limits.output_bytes})
-        guest.output += guest.read(pointer, length)
-        return
-    step = limits.log_bytes + 1
-    for at in range(pointer, pointer + length, step):
-        guest.check()
-        if guest.logs.full:
-            guest.logs.dropped += 1
-            return
-        guest.stream(fd).write(guest.read(at, min(step, pointer + length - at)))
-
-
-def fd_read(guest: Guest, fd: int, vectors: int, count: int, read: int) -> int:
-    """stdin: a command's input; a reactor's is empty."""
-    if not _is_open(guest, fd) or fd != STDIN:
-        return Errno.BADF
-    if count > _VECTORS_LIMIT:
-        return Errno.INVAL
-    total = 0
-    source = guest.call.input if guest.output is not None else b""
-    for pointer, length in _vectors(guest, vectors, count):
-        guest.require(pointer, length)
-        chunk = source[guest.read_to : guest.read_to + length]
-        guest.write(pointer, chunk)
-        guest.read_to += len(chunk)
-        total += len(chunk)
-    guest.write(read, total.to_bytes(4, "little"))
-    return Errno.SUCCESS
-
-
-def fd_fdstat_get(guest: Guest, fd: int, result: int) -> int:
-    """`fdstat` (24 bytes): an unknown file type, so that C libraries buffer it like a pipe; no flags; its rights."""
-    if not _is_open(guest, fd):
-        return Errno.BADF
-    guest.write(result, struct.pack("<BxHxxxxQQ", 0, 0, _RIGHTS_READ_WRITE, 0))
-    return Errno.SUCCESS
-
-
-def fd_close(guest: Guest, fd: int) -> int:
-    """Closing a standard stream makes it unusable for the guest."""
-    if not _is_open(guest, fd):
-        return Errno.BADF
-    guest.closed |= 1 << fd
-    return Errno.SUCCESS
-
-
-def fd_seek(guest: Guest, fd: int, _offset: int, _whence: int, _result: int) -> int:
-    """The standard streams have no position."""
-    return Errno.SPIPE if _is_open(guest, fd) else Errno.BADF
 
 
 def clock_res_get(guest: Guest, clock: int, result: int) -> int:
@@ -178,8 +94,8 @@ class Clocks:
         return Errno.SUCCESS
 
     def poll(self, guest: Guest, subscriptions: int, events: int, count: int, ready: int) -> int:
-        """`poll_oneoff`: standard streams are always ready; else it sleeps until the first clock or the deadline."""
-        if not 0 < count <= _VECTORS_LIMIT:
+        """`poll_oneoff`: streams and files are always ready; else it sleeps until the first clock or the deadline."""
+        if not 0 < count <= MOST:
             return Errno.INVAL
         guest.require(events, count * _EVENT.size)
         wanted = list(_SUBSCRIPTION.iter_unpack(guest.read(subscriptions, count * _SUBSCRIPTION.size)))
@@ -199,29 +115,65 @@ class Clocks:
     @staticmethod
     def _stream(guest: Guest, userdata: int, tag: int, fd: int) -> bytes:
         waiting = len(guest.call.input) - guest.read_to if fd == STDIN and guest.output is not None else 0
-        error = Errno.SUCCESS if _is_open(guest, fd) else Errno.BADF
+        error = Errno.SUCCESS if is_open(guest, fd) or fd in guest.directories else Errno.BADF
         return _EVENT.pack(userdata, error, tag, waiting, 0)
 
 
-def _is_open(guest: Guest, fd: int) -> bool:
-    return fd <= STDERR and not guest.closed >> fd & 1
+def _never(*_: int) -> int:
+    """Links, times of change, rights to give away, signals: there are none."""
+    return Errno.NOTSUP
 
 
-def _vectors(guest: Guest, pointer: int, count: int) -> list[tuple[int, int]]:
-    """The (pointer, length) pairs of an `iovec` list."""
-    return list(struct.iter_unpack("<II", guest.read(pointer, count * 8)))
+def _no_socket(guest: Guest, fd: int, *_: int) -> int:
+    """No descriptor is a socket."""
+    return Errno.NOTSOCK if is_open(guest, fd) or fd in guest.directories else Errno.BADF
 
 
 _OURS: dict[str, HostFunction] = {
-    "fd_write": fd_write,
-    "fd_read": fd_read,
-    "fd_fdstat_get": fd_fdstat_get,
-    "fd_close": fd_close,
-    "fd_seek": fd_seek,
+    "args_get": environment.args_get,
+    "args_sizes_get": environment.args_sizes_get,
+    "environ_get": environment.environ_get,
+    "environ_sizes_get": environment.environ_sizes_get,
     "clock_res_get": clock_res_get,
+    "fd_advise": descriptors.fd_advise,
+    "fd_allocate": descriptors.fd_allocate,
+    "fd_close": streams.fd_close,
+    "fd_datasync": streams.fd_sync,
+    "fd_fdstat_get": streams.fd_fdstat_get,
+    "fd_fdstat_set_flags": streams.fd_fdstat_set_flags,
+    "fd_fdstat_set_rights": _never,
+    "fd_filestat_get": streams.fd_filestat_get,
+    "fd_filestat_set_size": descriptors.fd_filestat_set_size,
+    "fd_filestat_set_times": _never,
+    "fd_pread": descriptors.fd_pread,
+    "fd_prestat_dir_name": descriptors.fd_prestat_dir_name,
+    "fd_prestat_get": descriptors.fd_prestat_get,
+    "fd_pwrite": descriptors.fd_pwrite,
+    "fd_read": streams.fd_read,
+    "fd_readdir": descriptors.fd_readdir,
+    "fd_renumber": descriptors.fd_renumber,
+    "fd_seek": streams.fd_seek,
+    "fd_sync": streams.fd_sync,
+    "fd_tell": streams.fd_tell,
+    "fd_write": streams.fd_write,
+    "path_create_directory": entries.path_create_directory,
+    "path_filestat_get": entries.path_filestat_get,
+    "path_filestat_set_times": _never,
+    "path_link": _never,
+    "path_open": entries.path_open,
+    "path_readlink": entries.path_readlink,
+    "path_remove_directory": entries.path_remove_directory,
+    "path_rename": entries.path_rename,
+    "path_symlink": _never,
+    "path_unlink_file": entries.path_unlink_file,
+    "proc_exit": proc_exit,
+    "proc_raise": _never,
     "random_get": random_get,
     "sched_yield": sched_yield,
-    "proc_exit": proc_exit,
+    "sock_accept": _no_socket,
+    "sock_recv": _no_socket,
+    "sock_send": _no_socket,
+    "sock_shutdown": _no_socket,
 }
 
 _ERRNO = " -> i32"
@@ -246,29 +198,9 @@ TYPES: dict[str, str] = {
 """Every function of preview 1 with its type in WAT words."""
 
 
-def give_context(store: int, call: Call, *, command: bool) -> None:
-    """Wasmtime's own context: without one, the first call of its functions would abort the process. It holds nothing
-    but a command's arguments and environment."""
-    config = KEEP.wasi_config_new()
-    if command:
-        arguments, environment = [call.module_name, call.function], call.env
-        KEEP.wasi_config_set_argv(config, len(arguments), _texts(arguments))
-        KEEP.wasi_config_set_env(config, len(environment), _texts(environment), _texts(environment.values()))
-    error = KEEP.context_set_wasi(store, config)
-    if error:
-        KEEP.error_delete(error)
-        raise RuntimeError("the engine refused a WASI context")
-
-
-def _texts(values: Iterable[str]) -> ctypes.Array[c_char_p]:
-    """A C array of UTF-8 strings; one with a NUL inside ends there."""
-    encoded = [value.encode(errors="replace") for value in values]
-    return (c_char_p * len(encoded))(*encoded)
-
-
 def define(definitions: Definitions, clock: Clock) -> None:
-    """Put ours over Wasmtime's, which the linker must have defined already."""
+    """Offer every function of preview 1 to a linker."""
     clocks = Clocks(clock)
     ours = {**_OURS, "clock_time_get": clocks.time_get, "poll_oneoff": clocks.poll}
-    for name, function in ours.items():
-        definitions.add(MODULE, name, type_=TYPES[name], function=function)
+    for name, type_ in TYPES.items():
+        definitions.add(MODULE, name, type_=type_, function=ours[name])

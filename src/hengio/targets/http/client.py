@@ -19,10 +19,10 @@ import httpx
 from msgspec import Struct
 
 from hengio.errors import Refused
+from hengio.internet import plain
 from hengio.targets.http import redirect, unpack
-from hengio.targets.http.address import plain
 from hengio.targets.http.message import HttpFailed, Request, Response, TooLate
-from hengio.targets.http.url import Address, Url, literal
+from hengio.url import Address, Url, literal
 
 MOST_LINES = 64
 _KEEP = httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=15.0)

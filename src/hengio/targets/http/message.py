@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hengio.errors import HengioError
-from hengio.targets.http.url import Url
+from hengio.url import Url
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from hengio.targets.http import url as urls
+from hengio import url as urls
 from hengio.targets.http.message import Request
 
 MOST = 5

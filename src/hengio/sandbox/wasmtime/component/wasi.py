@@ -34,7 +34,8 @@ from hengio.sandbox.wasmtime.component.values import (
     Variant,
 )
 from hengio.sandbox.wasmtime.guest import Guest, Stop
-from hengio.sandbox.wasmtime.wasi import STDERR, STDIN, STDOUT, Exit
+from hengio.sandbox.wasmtime.streams import STDERR, STDIN, STDOUT
+from hengio.sandbox.wasmtime.wasi import Exit
 
 PREFIX = "wasi:"
 DENIALS = ("access-denied", "access", "not-permitted", "unsupported", "not-supported")

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from hengio.errors import Problem, Refused
+from hengio.grants import database, files, http
 from hengio.model.grant import PERMISSIONS, Grant
-from hengio.sandbox.grants import database, files, http
 
 _PARSE: Mapping[str, Callable[[str], object]] = {"http": http.parse, "database": database.parse, "file": files.parse}
+
+MOST_CHARACTERS = 2_000
+"""Of a resource."""
 
 
 def check(grants: Iterable[Grant]) -> None:
     """Raises `Refused` with a problem for each grant whose permission or resource means nothing."""
-    problems = [problem for place, grant in enumerate(grants) if (problem := _problem(place, grant)) is not None]
+    found = [(place, problem) for place, grant in enumerate(grants) if (problem := fault(grant)) is not None]
+    problems = [Problem(f"[{place}].{each.path}", each.message, each.hint) for place, each in found]
     if problems:
         raise Refused("the permissions cannot be granted", problems=problems)
 
@@ -26,12 +30,15 @@ def read(text: str) -> Grant:
     return grant
 
 
-def _problem(place: int, grant: Grant) -> Problem | None:
+def fault(grant: Grant) -> Problem | None:
+    """What is wrong with a grant; the problem's path is the field's name."""
     if grant.permission not in PERMISSIONS:
         known = ", ".join(PERMISSIONS)
-        return Problem(f"[{place}].permission", f"'{grant.permission}' is no permission", f"one of {known}")
+        return Problem("permission", f"'{grant.permission}' is no permission", f"one of {known}")
+    if len(grant.resource) > MOST_CHARACTERS:
+        return Problem("resource", f"has more than {MOST_CHARACTERS} characters")
     try:
         _PARSE[grant.permission.partition(":")[0]](grant.resource)
     except Refused as error:
-        return Problem(f"[{place}].resource", error.message, error.hint)
+        return Problem("resource", error.message, error.hint)
     return None

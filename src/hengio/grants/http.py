@@ -16,11 +16,11 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from hengio import url as urls
 from hengio.errors import Refused
-from hengio.sandbox.grants import glob
-from hengio.targets.http import url as urls
-from hengio.targets.http.address import is_public, plain
-from hengio.targets.http.url import Address, Url
+from hengio.grants import glob
+from hengio.internet import is_public, plain
+from hengio.url import Address, Url
 
 _FORM = re.compile(r"(https?)://([^\[\]/?#]+?|\[[0-9a-fA-F:./]+\])(?::(\d{1,5}))?(/[^?#]*)", re.IGNORECASE)
 _EXAMPLE = "write scheme://host[:port]/path, such as https://api.example.com/v1/**"

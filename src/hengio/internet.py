@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from hengio.targets.http.url import Address
+from hengio.url import Address
 
 _HIDDEN = tuple(
     ipaddress.ip_network(network)

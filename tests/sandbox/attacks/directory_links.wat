@@ -1,0 +1,26 @@
+;; Makes links out of `/out`, gives itself rights, and sets times.
+;; expect: succeeded
+;; grants: file:read inbox/** file:write out/**
+(module
+  (import "wasi_snapshot_preview1" "path_symlink" (func $path_symlink (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_link" (func $path_link (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_readlink" (func $path_readlink (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_fdstat_set_rights" (func $fd_fdstat_set_rights (param i32 i64 i64) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_filestat_set_times" (func $fd_filestat_set_times (param i32 i64 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_filestat_get" (func $path_filestat_get (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $must (param $is i32) (param $should i32)
+    (if (i32.ne (local.get $is) (local.get $should)) (then (unreachable))))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (call $must (call $path_symlink (i32.const 2064) (i32.const 11) (i32.const 4) (i32.const 2048) (i32.const 5)) (i32.const 58))
+    (call $must (call $path_link (i32.const 3) (i32.const 0) (i32.const 2080) (i32.const 12) (i32.const 4) (i32.const 2048) (i32.const 5)) (i32.const 58))
+    (call $must (call $path_readlink (i32.const 3) (i32.const 2080) (i32.const 12) (i32.const 4096) (i32.const 64) (i32.const 96)) (i32.const 28))
+    (call $must (call $fd_fdstat_set_rights (i32.const 3) (i64.const -1) (i64.const -1)) (i32.const 58))
+    (call $must (call $fd_filestat_set_times (i32.const 3) (i64.const 0) (i64.const 0) (i32.const 15)) (i32.const 58))
+    (call $must (call $path_filestat_get (i32.const 4) (i32.const 0) (i32.const 2048) (i32.const 5) (i32.const 4096)) (i32.const 44))
+    (i64.or (i64.shl (i64.const 8) (i64.const 32)) (i64.const 4)))
+  (data (i32.const 8) "true")
+  (data (i32.const 2048) "out/x")
+  (data (i32.const 2064) "/etc/passwd")
+  (data (i32.const 2080) "inbox/a.json"))

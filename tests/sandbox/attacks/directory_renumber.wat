@@ -1,0 +1,31 @@
+;; Moves standard streams and mounted directories to other numbers, and closes them.
+;; expect: succeeded
+;; grants: file:read inbox/** file:write out/**
+(module
+  (import "wasi_snapshot_preview1" "fd_renumber" (func $fd_renumber (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "hengio_alloc") (param $size i32) (result i32) (i32.const 1024))
+  (func $must (param $is i32) (param $should i32)
+    (if (i32.ne (local.get $is) (local.get $should)) (then (unreachable))))
+  (func $look (param $fd i32) (param $at i32) (param $length i32) (result i32)
+    (call $path_open (local.get $fd) (i32.const 0) (local.get $at) (local.get $length) (i32.const 0)
+      (i64.const 2) (i64.const 2) (i32.const 0) (i32.const 32)))
+  (func $run (export "run") (param $pointer i32) (param $length i32) (result i64)
+    (local $fd i32)
+    (loop $again
+      (if (i32.eqz (call $fd_renumber (local.get $fd) (i32.const 1))) (then (unreachable)))
+      (if (i32.eqz (call $fd_renumber (i32.const 0) (local.get $fd))) (then (unreachable)))
+      (if (i32.eqz (call $fd_renumber (local.get $fd) (i32.const 3))) (then (unreachable)))
+      (if (i32.eqz (call $fd_renumber (i32.const 4) (local.get $fd))) (then (unreachable)))
+      (br_if $again (i32.lt_u (local.tee $fd (i32.add (local.get $fd) (i32.const 1))) (i32.const 100))))
+    (call $must (call $look (i32.const 3) (i32.const 2048) (i32.const 12)) (i32.const 0))
+    (call $must (call $fd_renumber (i32.const 5) (i32.const -1)) (i32.const 8))
+    (call $must (call $fd_renumber (i32.const 5) (i32.const 5)) (i32.const 0))
+    (call $must (call $fd_close (i32.const 3)) (i32.const 0))
+    (call $must (call $fd_close (i32.const 3)) (i32.const 8))
+    (call $must (call $look (i32.const 3) (i32.const 2048) (i32.const 12)) (i32.const 8))
+    (i64.or (i64.shl (i64.const 8) (i64.const 32)) (i64.const 4)))
+  (data (i32.const 8) "true")
+  (data (i32.const 2048) "inbox/a.json"))
