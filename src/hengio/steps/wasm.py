@@ -19,15 +19,19 @@ from hengio.model.audit import AuditEntry
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
+from hengio.model.tape import Origin, Tape, TapeMode
 from hengio.sandbox.grants.check import check
 from hengio.sandbox.host.outside import Capabilities, Scope
 from hengio.sandbox.protocol import Call, Outside, Sandbox
 from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
+from hengio.steps.tapes import Tapes
 
 ENCODED = ("input", "params")
 MOST_PLANS = 10_000
+RESERVE = 0.25
+"""Seconds before the step's own limit at which a call ends, at most: then the sandbox still tells how far it came."""
 log = structlog.get_logger("hengio.modules")
 
 
@@ -61,17 +65,25 @@ class World:
 class WasmStep:
     """Runs modules in the sandbox. `defaults` hold where a job asks for nothing; `ceilings` bound what it may ask.
 
-    Without a `world` modules reach nothing outside.
+    Without a `world` modules reach nothing outside, and without `tapes` nothing is recorded.
     """
 
     def __init__(
-        self, sandbox: Sandbox, modules: Modules, *, defaults: Limits, ceilings: Limits, world: World | None = None
+        self,
+        sandbox: Sandbox,
+        modules: Modules,
+        *,
+        defaults: Limits,
+        ceilings: Limits,
+        world: World | None = None,
+        tapes: Tapes | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._modules = modules
         self._defaults = defaults
         self._ceilings = ceilings
         self._world = world
+        self._tapes = tapes
         self._plans: dict[int, _Plan] = {}
 
     async def run(self, request: StepRequest) -> StepResult:
@@ -98,13 +110,40 @@ class WasmStep:
             env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
             on_log=request.on_log,
             outside=self._outside(module, config, request),
+            tape=self._mode(config),
+            tape_bytes=0 if self._tapes is None else self._tapes.most_bytes,
         )
         try:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
             return verdict.refused(error, f"{module.name}@{module.version}", module)
         await self._audit(outcome, module, request)
-        return verdict.judged(outcome, module, config, request.context)
+        result = verdict.judged(outcome, module, config, request.context)
+        if outcome.tape is None:
+            return result
+        return await self._taped(result, outcome.tape, module, config, request)
+
+    def _mode(self, config: WasmConfig) -> TapeMode:
+        if self._tapes is None:
+            return "never"
+        return self._tapes.mode if config.tape is UNSET else config.tape
+
+    async def _taped(
+        self, result: StepResult, tape: Tape, module: Module, config: WasmConfig, request: StepRequest
+    ) -> StepResult:
+        """The result, which names its tape. The tape is stored first, so that a step that names one has one."""
+        if self._tapes is None:
+            return result
+        origin = Origin(
+            execution_id=request.execution.id,
+            job_id=request.execution.job_id,
+            step_id=request.step.id,
+            visit=request.visit,
+            attempt=request.attempt,
+        )
+        tape = msgspec.structs.replace(tape, module=f"{module.name}@{module.version}", origin=origin)
+        said = await self._tapes.keep(tape, origin, guest.secrets(request.context, config))
+        return msgspec.structs.replace(result, detail={**(result.detail or {}), **said})
 
     def _outside(self, module: Module, config: WasmConfig, request: StepRequest) -> Outside | None:
         """What this call reaches: what the module imports, an administrator granted, and the job narrows that to."""
@@ -156,7 +195,7 @@ class WasmStep:
         ):
             if value > most:
                 raise Refused(f"{what} asks for {value}, more than this installation allows ({most})")
-        seconds = asked.timeout_seconds if left is None else min(asked.timeout_seconds, left)
+        seconds = asked.timeout_seconds if left is None else min(asked.timeout_seconds, left - min(RESERVE, left / 20))
         return msgspec.structs.replace(
             self._defaults, fuel=asked.fuel, timeout_seconds=seconds, memory_bytes=asked.memory_bytes
         )

@@ -12,8 +12,10 @@ from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
 from hengio.settings import Settings
 
 
-def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | None = None) -> WasmtimeSandbox:
-    """The sandbox as it is set; `tiers` is for commands that want one fuel count for one module."""
+def open_sandbox(
+    settings: Settings, *, tiers: Literal["both", "optimized", "baseline"] | None = None
+) -> WasmtimeSandbox:
+    """The sandbox as it is set; `tiers` is for commands that want one compiler."""
     chosen = settings.sandbox
     made = SandboxSettings(
         cache_bytes=chosen.cache_mb << 20,

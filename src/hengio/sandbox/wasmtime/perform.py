@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from time import monotonic
 
+import msgspec
+
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
 from hengio.sandbox.wasmtime.attempt import attempt
 from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.guest import Guest
+from hengio.sandbox.wasmtime.tape import tape
 from hengio.sandbox.wasmtime.witness import Witness
 
 
@@ -22,7 +25,7 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
         kind, reply, failure = output.read(made.data, guest.call.output_mode)
     else:
         kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details)
-    return Outcome(
+    outcome = Outcome(
         kind=kind,
         reply=reply,
         failure=failure,
@@ -40,6 +43,10 @@ def perform(compiled: Compiled, guest: Guest, *, witness: Witness) -> Outcome:
         logs_dropped=0 if logs is None else logs.dropped,
         context_writes=guest.writes,
     )
+    mode = guest.call.tape
+    if mode == "never" or (mode == "failures" and kind is OutcomeKind.SUCCEEDED):
+        return outcome
+    return msgspec.structs.replace(outcome, tape=tape(compiled, guest, made, outcome))
 
 
 def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:

@@ -38,14 +38,15 @@ _SPARE_SLOTS = 4
 
 class SandboxSettings(Struct, frozen=True, kw_only=True):
     """`threads` run guests, each one at a time; the cache's limits are of compiled code and of modules. With both tiers
-    a module's first calls run on baseline code, which is there ten times sooner, until the optimised one is."""
+    a module's first calls run on baseline code, which is there ten times sooner, until the optimised one is; `baseline`
+    stays with that."""
 
     threads: int = min(8, (os.cpu_count() or 1) + 2)
     cache_bytes: int = 512 << 20
     cache_modules: int = 256
     ceilings: Ceilings = field(default_factory=Ceilings)
     compile_limits: CompileLimits = field(default_factory=CompileLimits)
-    tiers: Literal["both", "optimized"] = "optimized"
+    tiers: Literal["both", "optimized", "baseline"] = "optimized"
 
 
 class WasmtimeSandbox:
@@ -64,7 +65,8 @@ class WasmtimeSandbox:
             return Compiler(engine, self._workshop, clock=clock, ceilings=settings.ceilings)
 
         self._compiler = compiler("optimized")
-        self._baseline = compiler("baseline") if settings.tiers == "both" else None
+        self._baseline = compiler("baseline") if settings.tiers != "optimized" else None
+        self._improves = settings.tiers == "both"
         self._witness = Witness(self._workshop, clock=clock, ceilings=settings.ceilings)
         self._threads = Threads(settings.threads, stack_bytes=THREAD_STACK_BYTES)
         self._compiling = ThreadPoolExecutor(_COMPILING, thread_name_prefix="hengio-compile")
@@ -88,9 +90,13 @@ class WasmtimeSandbox:
             return refusal
         guest = Guest(call, asyncio.get_running_loop())
         outcome = await self._run(compiled, guest)
-        if outcome.kind is OutcomeKind.OUT_OF_FUEL and compiled.engine.tier == "baseline" and not _left_traces(outcome):
+        if outcome.kind is OutcomeKind.OUT_OF_FUEL and self._may_repeat(call, compiled, outcome):
             return await self._once_more(call, compiled, guest) or outcome
         return outcome
+
+    def _may_repeat(self, call: Call, compiled: Compiled, outcome: Outcome) -> bool:
+        """Whether optimised code may have the last word on a fuel limit. A tape is of one compiler."""
+        return compiled.engine.tier == "baseline" and call.played is None and not _left_traces(outcome)
 
     async def _run(self, compiled: Compiled, guest: Guest) -> Outcome:
         try:
@@ -151,6 +157,8 @@ class WasmtimeSandbox:
             raise
         except Refused:  # Winch does not know all that Cranelift does, which has the last word
             return self._compiler.compile(binary, digest)
+        if not self._improves:
+            return compiled
         with suppress(RuntimeError):  # closing
             self._improving.submit(self._improve, binary, digest)
         return compiled
