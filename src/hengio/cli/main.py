@@ -160,6 +160,30 @@ def module_test(
     )
 
 
+@module_app.command("learn")
+def module_learn(
+    file: Annotated[Path, typer.Argument(help="A WebAssembly binary.")],
+    fixtures: Annotated[list[Path], typer.Argument(help="Input documents (JSON) to call it with.")],
+    function: Annotated[str, typer.Option(help="The entry to call.", metavar="NAME")] = "run",
+    connection: Annotated[
+        list[str] | None, typer.Option(help="A database that it may use; repeatable.", metavar="NAME=URL")
+    ] = None,
+    files: Annotated[
+        Path | None, typer.Option(help="A folder that stands for the files area.", metavar="DIR", file_okay=False)
+    ] = None,
+    *,
+    allow_private: Annotated[bool, typer.Option("--allow-private", help="Let it reach private addresses.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Call a module with nearly everything allowed, and propose the smallest set of permissions (R4)."""
+    from hengio.cli.learn import learn_file
+    from hengio.cli.module import Given
+
+    given = Given(allow=[], connections=connection or [], files=files)
+    done = learn_file(file, fixtures, function=function, given=given, private=allow_private, as_json=json)
+    raise typer.Exit(done)
+
+
 @module_app.command("permissions")
 def module_permissions(
     module: Annotated[str, typer.Argument(help="A registered module: NAME, NAME@VERSION or its id.")],

@@ -26,11 +26,12 @@ from hengio.errors import Refused
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.grants.check import read as read_grant
-from hengio.sandbox.host.outside import Scope
+from hengio.sandbox.host.outside import Capabilities, Scope
 from hengio.sandbox.protocol import Call, Outside
 from hengio.sandbox.tapes.file import pack
 from hengio.sandbox.tapes.keep import kept
 from hengio.steps.guest import GuestView
+from hengio.targets.databases import Databases
 from hengio.wiring import process
 from hengio.wiring.embedded import open_databases
 from hengio.wiring.outside import open_capabilities, open_folder
@@ -143,18 +144,29 @@ def _record(to: Path, outcome: Outcome, chosen: settings.Settings) -> None:
 async def _reached(chosen: settings.Settings, given: Given, name: str) -> AsyncIterator[Outside]:
     """The world outside as it is given for a try: the capabilities of production, on these resources and grants."""
     grants = tuple(read_grant(text) for text in given.allow)
-    connections = dict(chosen.connections)
-    for text in given.connections:
+    connections = {**chosen.connections, **named_connections(given.connections)}
+    async with open_world(chosen.model_copy(update={"connections": connections}), given.files) as (capabilities, _):
+        yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}"))
+
+
+def named_connections(given: list[str]) -> dict[str, SecretStr]:
+    """NAME=URL taken apart. `Refused` shows the form."""
+    connections = {}
+    for text in given:
         connection, found, url = text.partition("=")
         if not found:
             raise Refused(f"--connection {text!r} is not of the form NAME=URL")
         connections[connection] = SecretStr(url)
-    there = chosen.model_copy(update={"connections": connections})
-    databases = open_databases(there)
-    files = open_folder(given.files)
+    return connections
+
+
+@asynccontextmanager
+async def open_world(chosen: settings.Settings, folder: Path | None) -> AsyncIterator[tuple[Capabilities, Databases]]:
+    """The capabilities of production on the databases of these settings and the files of a folder."""
+    databases, files = open_databases(chosen), open_folder(folder)
     try:
-        async with open_capabilities(there, databases=databases, files=files) as capabilities:
-            yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}"))
+        async with open_capabilities(chosen, databases=databases, files=files) as capabilities:
+            yield capabilities, databases
     finally:
         await databases.close()
         await files.close()

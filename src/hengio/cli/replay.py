@@ -13,7 +13,7 @@ from hengio import log, settings
 from hengio.cli.inputs import read_bytes
 from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
-from hengio.cli.tape import about, described, load
+from hengio.cli.tape import about, counted, described, load
 from hengio.errors import NotFound
 from hengio.model.tape import Tape
 from hengio.registry.modules import fetch_binary
@@ -86,12 +86,12 @@ def _show(tape: Tape, replayed: Replayed) -> None:
     console.print(Text(described(tape), style="dim"), soft_wrap=True)
     if replayed.identical:
         fuel = f"fuel {replayed.expected.fuel_used:,}" if replayed.fuel == "equal" else f"fuel {replayed.fuel}"
-        told = f"{len(tape.events)} events, {replayed.expected.output_size:,} bytes of output, {fuel}"
+        told = f"{counted(tape)}, {replayed.expected.output_size:,} bytes of output, {fuel}"
         console.print(Text.assemble(("identical", "bold green"), f"   {told}"), soft_wrap=True)
         return
     found = replayed.divergence
     if found is None:
-        message = f"the tape was full after {len(tape.events)} events; as far as it goes, the call is the same"
+        message = f"the tape was full after {counted(tape)}; as far as it goes, the call is the same"
         console.print(Text.assemble(("not known", "bold yellow"), f"   {message}"), soft_wrap=True)
         return
     where = "at the end" if found.event is None else f"at event {found.event} of {len(tape.events)}"

@@ -75,13 +75,18 @@ def about(tape: Tape) -> dict[str, Any]:
 
 def described(tape: Tape) -> str:
     """The same for people, in a line."""
-    parts = [f"{tape.module} {tape.function}", tape.end.outcome, f"{len(tape.events)} events"]
+    parts = [f"{tape.module} {tape.function}", tape.end.outcome, counted(tape)]
     if tape.missing:
         parts.append(f"{tape.missing} more did not fit")
     if tape.redacted:
         names = sorted({one.name for one in tape.redacted})
         parts.append(f"redacted: {', '.join(names)}")
     return ", ".join(parts)
+
+
+def counted(tape: Tape) -> str:
+    """How many events it has, in words."""
+    return "1 event" if len(tape.events) == 1 else f"{len(tape.events)} events"
 
 
 async def _stored(

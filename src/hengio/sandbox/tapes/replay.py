@@ -117,7 +117,7 @@ def _fuel_differs_by_itself(tape: Tape, outcome: Outcome) -> str:
         ("engine", tape.runtime, again.runtime),
     ):
         if then != now:
-            return f"not compared: another {what} ({now[:60]}, recorded with {then[:60]})"
+            return f"not compared: another {what} ({now[:16]}, recorded with {then[:16]})"
     last = tape.events[-1] if tape.events else None
     if _stopped(tape.end) and not (isinstance(last, Sleep | Request) and last.stopped):
         return "not compared: the clock ended the call while it computed"
