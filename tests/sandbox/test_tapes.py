@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import msgspec
@@ -15,6 +14,7 @@ from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, WASI, Variables, command, entry, fetching, make_call, reactor, text
 from tests.support.tapes import play, record
+from tests.support.waiting import LONG_SECONDS
 
 CLOCK = f'(import "{WASI}" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))'
 RANDOM = f'(import "{WASI}" "random_get" (func $random (param i32 i32) (result i32)))'
@@ -167,17 +167,19 @@ async def test_every_way_to_end_comes_again(sandbox: WasmtimeSandbox, name: str)
 
 
 async def test_a_replay_waits_neither_for_a_sleep_nor_for_an_answer(sandbox: WasmtimeSandbox) -> None:
+    """It would for an hour: that is the limit that the tapes are given here."""
     asks = reactor(text(8, "a") + entry("(drop (call $read (i32.const 8) (i32.const 1)))" + ECHO), imports=READ)
-    binary, _, _ = GUESTS["slept too long"]
-    outcome, slept = await record(sandbox, binary, timeout_seconds=0.6)
-    waited, asked = await record(sandbox, asks, outside=Never(), timeout_seconds=0.6)
-    assert outcome.kind is waited.kind is OutcomeKind.TIMED_OUT
-    assert slept.events[-1] == Sleep(60_000_000_000, "timed_out")
-    assert isinstance(asked.events[-1], Request)
-    began = time.monotonic()
-    assert (await play(sandbox, slept, binary)).identical
-    assert (await play(sandbox, asked, asks)).identical
-    assert time.monotonic() - began < 0.6
+    sleeps = reactor(entry(SLEEPS.format(ns=7_200_000_000_000) + ECHO), imports=POLL)
+    for binary, event in ((sleeps, Sleep), (asks, Request)):
+        outcome, tape = await record(sandbox, binary, outside=Never(), timeout_seconds=0.2)
+        assert outcome.kind is OutcomeKind.TIMED_OUT
+        (last,) = tape.events
+        assert isinstance(last, event)
+        assert last.stopped == "timed_out"
+        limits = msgspec.structs.replace(tape.limits, timeout_seconds=3600.0)
+        async with asyncio.timeout(LONG_SECONDS):
+            replayed = await play(sandbox, msgspec.structs.replace(tape, limits=limits), binary)
+        assert (replayed.identical, replayed.fuel) == (True, "equal")
 
 
 async def test_a_call_that_computed_until_its_time_was_over_ends_so_again(sandbox: WasmtimeSandbox) -> None:
@@ -275,3 +277,15 @@ async def test_the_witness_is_told_what_the_guest_was_told(sandbox: WasmtimeSand
     outcome, tape = await record(sandbox, binary, outside=Echoing())
     assert outcome.kind is OutcomeKind.OUT_OF_MEMORY
     assert (await play(sandbox, tape, binary)).identical
+
+
+async def test_words_of_a_strange_tape_do_nothing_to_a_terminal(sandbox: WasmtimeSandbox) -> None:
+    binary = reactor(text(8, "a") + entry("(drop (call $read (i32.const 8) (i32.const 1)))" + ECHO), imports=READ)
+    _, tape = await record(sandbox, binary, outside=Files())
+    evil = "\x1b]0;x\x07" + "y" * 999
+    strange = msgspec.structs.replace(tape, events=(Request(evil, evil.encode(), data_sha256=evil),), compiler=evil)
+    told = await play(sandbox, strange, binary)
+    assert told.divergence is not None
+    for word in (told.divergence.expected, told.fuel):
+        assert word.isprintable()
+        assert len(word) < 1_200

@@ -16,6 +16,7 @@ from hengio.errors import NotFound, Refused
 from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.tape import Tape
 from hengio.sandbox.tapes import file
+from hengio.sandbox.tapes.shown import shown
 from hengio.wiring import process
 from hengio.wiring.embedded import open_areas
 from hengio.wiring.reading import reading
@@ -81,7 +82,7 @@ def described(tape: Tape) -> str:
     if tape.redacted:
         names = sorted({one.name for one in tape.redacted})
         parts.append(f"redacted: {', '.join(names)}")
-    return ", ".join(parts)
+    return shown(", ".join(parts))
 
 
 def counted(tape: Tape) -> str:

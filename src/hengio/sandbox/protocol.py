@@ -86,8 +86,9 @@ class Call(Struct, frozen=True, kw_only=True):
 
     `input` is UTF-8 JSON. `env` are further environment variables of a command. `on_log` is called from the guest's own
     thread for every kept line, and must be quick. `outside` None: every request of a host function that reaches outside
-    is denied. `tape` says when the outcome has a recording, whose events take at most about `tape_bytes`. With `played`
-    the call learns what that tape says, and nothing of the world.
+    is denied. `by` is a moment on the monotonic clock at which the call ends at the latest, however long compiling its
+    module took. `tape` says when the outcome has a recording, whose events take at most about `tape_bytes`. With
+    `played` the call learns what that tape says, and nothing of the world.
     """
 
     digest: str
@@ -100,6 +101,7 @@ class Call(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] = field(default_factory=dict)
     on_log: Callable[[LogLine], None] | None = None
     outside: Outside | None = None
+    by: float | None = None
     tape: TapeMode = "never"
     tape_bytes: int = 4 << 20
     played: Player | None = None

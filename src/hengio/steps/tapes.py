@@ -47,19 +47,23 @@ class Tapes:
         self.mode: TapeMode = mode
         self.most_bytes = most_bytes
 
-    async def keep(self, tape: Tape, origin: Origin, values: Iterable[Sensitive]) -> dict[str, Any]:
-        """Store it; what the step's detail says of it: `tape`, or `tape_missing` with the reason.
+    async def keep(
+        self, tape: Tape, origin: Origin, values: Iterable[Sensitive], *, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Store it within `seconds`, if given; what the step's detail says of it: `tape`, or `tape_missing` with the
+        reason.
 
         Never raises: a call is not worth less because its recording is lost.
         """
         reference = key(origin.execution_id, origin.step_id, visit=origin.visit, attempt=origin.attempt)
         if len(tape.input) > self.most_bytes:
             return {"tape_missing": f"the input is larger than a tape may be ({self.most_bytes} bytes)"}
+        limit = _SECONDS if seconds is None else min(_SECONDS, seconds)
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(limit):
                 await self._area.put(reference, await asyncio.to_thread(self._packed, tape, [*values]))
         except (HengioError, TimeoutError) as error:
-            reason = str(error) or f"the object store did not take it within {_SECONDS:g} s"
+            reason = str(error) or f"the object store did not take it within {limit:.3g} s"
             log.warning("tape_missing", execution_id=origin.execution_id, step_id=origin.step_id, reason=reason)
             return {"tape_missing": reason}
         return {"tape": reference}
@@ -84,6 +88,8 @@ class Tapes:
                     log.info("tapes_deleted", count=swept, days=self._days)
             except HengioError as error:
                 log.warning("tapes_not_swept", reason=str(error))
+            except Exception:
+                log.exception("sweep_of_tapes_broke")
             await asyncio.sleep(_BETWEEN_SWEEPS_SECONDS)
 
     def _packed(self, tape: Tape, values: list[Sensitive]) -> bytes:

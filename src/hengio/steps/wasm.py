@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,6 +88,7 @@ class WasmStep:
         self._plans: dict[int, _Plan] = {}
 
     async def run(self, request: StepRequest) -> StepResult:
+        left, now = request.timeout_seconds, time.monotonic()
         try:
             config = self._config(request.step, request.context)
             limits = self._limits(config, request.timeout_seconds)
@@ -110,6 +112,7 @@ class WasmStep:
             env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
             on_log=request.on_log,
             outside=self._outside(module, config, request),
+            by=None if left is None else now + left - min(RESERVE, left / 20),
             tape=self._mode(config),
             tape_bytes=0 if self._tapes is None else self._tapes.most_bytes,
         )
@@ -121,7 +124,9 @@ class WasmStep:
         result = verdict.judged(outcome, module, config, request.context)
         if outcome.tape is None:
             return result
-        return await self._taped(result, outcome.tape, module, config, request)
+        return await self._taped(
+            result, outcome.tape, module, config, request, end=None if left is None else now + left
+        )
 
     def _mode(self, config: WasmConfig) -> TapeMode:
         if self._tapes is None:
@@ -129,9 +134,17 @@ class WasmStep:
         return self._tapes.mode if config.tape is UNSET else config.tape
 
     async def _taped(
-        self, result: StepResult, tape: Tape, module: Module, config: WasmConfig, request: StepRequest
+        self,
+        result: StepResult,
+        tape: Tape,
+        module: Module,
+        config: WasmConfig,
+        request: StepRequest,
+        *,
+        end: float | None,
     ) -> StepResult:
-        """The result, which names its tape. The tape is stored first, so that a step that names one has one."""
+        """The result, which names its tape. The tape is stored first, so that a step that names one has one; but it
+        must not cost the step its result, so it takes no more than half of the time that is left until `end`."""
         if self._tapes is None:
             return result
         origin = Origin(
@@ -142,7 +155,8 @@ class WasmStep:
             attempt=request.attempt,
         )
         tape = msgspec.structs.replace(tape, module=f"{module.name}@{module.version}", origin=origin)
-        said = await self._tapes.keep(tape, origin, guest.secrets(request.context, config))
+        seconds = None if end is None else max(0.0, end - time.monotonic()) / 2
+        said = await self._tapes.keep(tape, origin, guest.secrets(request.context, config), seconds=seconds)
         return msgspec.structs.replace(result, detail={**(result.detail or {}), **said})
 
     def _outside(self, module: Module, config: WasmConfig, request: StepRequest) -> Outside | None:
@@ -195,7 +209,7 @@ class WasmStep:
         ):
             if value > most:
                 raise Refused(f"{what} asks for {value}, more than this installation allows ({most})")
-        seconds = asked.timeout_seconds if left is None else min(asked.timeout_seconds, left - min(RESERVE, left / 20))
+        seconds = asked.timeout_seconds if left is None else min(asked.timeout_seconds, left)
         return msgspec.structs.replace(
             self._defaults, fuel=asked.fuel, timeout_seconds=seconds, memory_bytes=asked.memory_bytes
         )

@@ -8,10 +8,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from hengio.model.tape import ContextCall, Random, Request, Sleep, Stopped, TapeEvent, Times
+from hengio.sandbox.tapes.shown import shown
 
 E = TypeVar("E", Times, Random, Sleep, ContextCall, Request)
-_SHOWN = 300
-"""Bytes of a request that a divergence quotes."""
 _EIGHT = 8
 
 
@@ -154,16 +153,9 @@ def _described(event: TapeEvent) -> str:
 
 
 def _context(key: bytes, value: bytes | None) -> str:
-    return f"get_context of {_text(key)}" if value is None else f"set_context of {_text(key)} to {_text(value)}"
+    return f"get_context of {shown(key)}" if value is None else f"set_context of {shown(key)} to {shown(value)}"
 
 
 def _request(function: str, request: bytes, *, data: bytes, sha256: str = "") -> str:
-    written = sha256 or (hashlib.sha256(data).hexdigest() if data else "")
-    return f"{function} {_text(request)}" + (f", data with SHA-256 {written}" if written else "")
-
-
-def _text(data: bytes) -> str:
-    """What can be shown of bytes that a guest chose."""
-    shown = data[:_SHOWN].decode(errors="replace")
-    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
-    return printable + (f"… ({len(data)} bytes)" if len(data) > _SHOWN else "")
+    written = shown(sha256) or (hashlib.sha256(data).hexdigest() if data else "")
+    return f"{shown(function)} {shown(request)}" + (f", data with SHA-256 {written}" if written else "")

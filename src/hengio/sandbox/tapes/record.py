@@ -56,14 +56,8 @@ class Record:
             self._append(self._random)
         self._random += data
 
-    def add(self, event: Sleep | ContextCall | Request) -> None:
-        """Any other event."""
-        size = len(event.reply) if not isinstance(event, Sleep) else 0
-        match event:
-            case ContextCall(key=key, value=value):
-                size += len(key) + len(value or b"")
-            case Request(request=request, data=data):
-                size += len(request) + len(data)
+    def add(self, event: Sleep | ContextCall | Request, size: int = 0) -> None:
+        """Any other event, with so many bytes in it."""
         if self._admits(size):
             self._clock, self._random = -1, None
             self._append(event)

@@ -14,11 +14,13 @@ from hengio.model.outcome import Outcome
 from hengio.model.tape import End, Request, Sleep, Stopped, Tape
 from hengio.sandbox.protocol import Call
 from hengio.sandbox.tapes.play import Divergence, Player
+from hengio.sandbox.tapes.shown import shown
 
 _PATIENCE = 10
 """How many times the recorded limit a replay may take, where time was not what ended the call."""
 _SHOWN = 60
-"""Bytes of outputs that a divergence quotes around the first difference."""
+"""Bytes of outputs that a divergence quotes around the first difference; letters of words."""
+_NAME = 20
 
 
 class Replayed(Struct, frozen=True, kw_only=True):
@@ -117,7 +119,7 @@ def _fuel_differs_by_itself(tape: Tape, outcome: Outcome) -> str:
         ("engine", tape.runtime, again.runtime),
     ):
         if then != now:
-            return f"not compared: another {what} ({now[:16]}, recorded with {then[:16]})"
+            return f"not compared: another {what} ({shown(now, _NAME)}, recorded with {shown(then, _NAME)})"
     last = tape.events[-1] if tape.events else None
     if _stopped(tape.end) and not (isinstance(last, Sleep | Request) and last.stopped):
         return "not compared: the clock ended the call while it computed"
@@ -137,18 +139,17 @@ def _ends_differ(end: End, outcome: Outcome, came: End | None, *, fuel: bool) ->
 
 
 def _outcome(kind: str, code: str) -> str:
-    return f"the outcome {kind[:60]}" + (f" ({code[:60]})" if code and code != kind else "")
+    return f"the outcome {shown(kind, _SHOWN)}" + (f" ({shown(code, _SHOWN)})" if code and code != kind else "")
 
 
 def _outputs_differ(end: End, output: bytes) -> Divergence:
     """The first byte at which they differ, where the recorded output is there."""
     if end.output is None:
-        return Divergence(None, f"an output with SHA-256 {end.output_sha256[:64]}", f"one of {len(output)} bytes")
+        return Divergence(None, f"an output with SHA-256 {shown(end.output_sha256)}", f"one of {len(output)} bytes")
     pairs = enumerate(zip(end.output, output, strict=False))
     at = next((place for place, (one, other) in pairs if one != other), min(len(end.output), len(output)))
     return Divergence(None, f"at byte {at} of the output: {_around(end.output, at)}", _around(output, at))
 
 
 def _around(data: bytes, at: int) -> str:
-    piece = data[max(0, at - _SHOWN // 2) : at + _SHOWN // 2].decode(errors="replace")
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in piece) or "nothing"
+    return shown(data[max(0, at - _SHOWN // 2) : at + _SHOWN // 2]) or "nothing"

@@ -65,7 +65,7 @@ class Instance:
         guest.memory = scratch.memory
         if not guest.started:
             guest.started = now = monotonic()
-            guest.deadline = now + limits.timeout_seconds
+            guest.deadline = guest.latest(now)
         running.guest = guest
 
     def instantiate(self) -> None:

@@ -119,9 +119,11 @@ class Live:
         try:
             answer = guest.ask(function, request, data)
         except Stop as stop:
-            add(Request(function, request, wrote=guest.wrote, data=data, stopped=_stopped(stop)))
+            asked = Request(function, request, wrote=guest.wrote, data=data, stopped=_stopped(stop))
+            add(asked, len(request) + len(data))
             raise
-        add(Request(function, request, answer.status, answer.reply, answer.wrote, answer.denied, data))
+        asked = Request(function, request, answer.status, answer.reply, answer.wrote, answer.denied, data)
+        add(asked, len(request) + len(data) + len(answer.reply))
         return answer
 
 
@@ -152,13 +154,13 @@ class Recording(Live):
         self._record.add(Sleep(nanoseconds))
 
     def get_context(self, path: bytes) -> Answer:
-        status, reply = answer = super().get_context(path)
-        self._record.add(ContextCall(path, status, reply))
+        status, reply = answer = self._guest.context_calls.get(path)
+        self._record.add(ContextCall(path, status, reply), len(path) + len(reply))
         return answer
 
     def set_context(self, key: bytes, value: bytes) -> Answer:
-        status, reply = answer = super().set_context(key, value)
-        self._record.add(ContextCall(key, status, reply, value))
+        status, reply = answer = self._guest.context_calls.set(key, value)
+        self._record.add(ContextCall(key, status, reply, value), len(key) + len(value) + len(reply))
         return answer
 
 
