@@ -13,7 +13,7 @@ from hengio.model.tape import ContextCall, Random, Request, Sleep, Times
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, WASI, Variables, command, entry, fetching, make_call, reactor, text
-from tests.support.tapes import play, record
+from tests.support.tapes import asking, play, record
 from tests.support.waiting import LONG_SECONDS
 
 CLOCK = f'(import "{WASI}" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))'
@@ -146,6 +146,15 @@ GUESTS = {
         reactor(entry(SLEEPS.format(ns=60_000_000_000) + ECHO), imports=POLL),
         {"timeout_seconds": 0.1},
         OutcomeKind.TIMED_OUT,
+    ),
+    "context full": (
+        reactor(
+            text(8, "k1")
+            + entry("(drop (call $set (i32.const 8) (i32.const 1) (i32.const 9) (i32.const 1)))" * 2 + ECHO),
+            imports=SET,
+        ),
+        {"context_bytes": 3},
+        OutcomeKind.SUCCEEDED,
     ),
     "exit 0": (command('(func (export "_start") (call $exit (i32.const 0)))'), {}, OutcomeKind.INVALID_OUTPUT),
     "exit 3": (command('(func (export "_start") (call $exit (i32.const 3)))'), {}, OutcomeKind.FAILED),
@@ -289,3 +298,13 @@ async def test_words_of_a_strange_tape_do_nothing_to_a_terminal(sandbox: Wasmtim
     for word in (told.divergence.expected, told.fuel):
         assert word.isprintable()
         assert len(word) < 1_200
+
+
+async def test_requests_that_differ_late_are_told_by_the_byte(sandbox: WasmtimeSandbox) -> None:
+    def reads(path: str) -> bytes:
+        return asking(("file_read", path))
+
+    _, tape = await record(sandbox, reads("a" * 400 + "b"), outside=Files())
+    told = (await play(sandbox, tape, reads("a" * 400 + "c"))).divergence
+    assert told is not None
+    assert told.came.endswith("different from byte 400 on")

@@ -8,7 +8,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from hengio.model.tape import ContextCall, Random, Request, Sleep, Stopped, TapeEvent, Times
-from hengio.sandbox.tapes.shown import shown
+from hengio.sandbox.tapes.shown import MOST_SHOWN, shown
 
 E = TypeVar("E", Times, Random, Sleep, ContextCall, Request)
 _EIGHT = 8
@@ -98,6 +98,8 @@ class Player:
         came = _request(function, request, data=data)
         event = self._next(Request, came)
         same = (event.function, event.request) == (function, request) and _same_data(event, data)
+        if not same and (at := _first_difference(event.request, request)) >= MOST_SHOWN:
+            came += f", different from byte {at} on"
         return self._taken(event, same=same, came=came)
 
     def finish(self) -> None:
@@ -136,6 +138,14 @@ class Player:
 
 def _same_data(event: Request, data: bytes) -> bool:
     return event.data_sha256 == hashlib.sha256(data).hexdigest() if event.data_sha256 else event.data == data
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    """The first byte at which they differ; -1 if they do not."""
+    if one == other:
+        return -1
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 def _described(event: TapeEvent) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-_MOST = 300
+MOST_SHOWN = 300
 
 
-def shown(given: str | bytes, most: int = _MOST) -> str:
+def shown(given: str | bytes, most: int = MOST_SHOWN) -> str:
     """The first `most` letters or bytes, with a mark for what can not be printed."""
     start = given[:most]
     text = start if isinstance(start, str) else start.decode(errors="replace")
