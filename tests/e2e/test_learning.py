@@ -117,6 +117,17 @@ async def test_learning_goes_no_further_than_it_is_told(tmp_path: Path) -> None:
     assert "hengio module permissions guest --clear" in shown
 
 
+async def test_a_module_can_not_have_a_wildcard_proposed_by_asking_for_one(tmp_path: Path) -> None:
+    options = prepare(tmp_path)
+    async with serving(answer) as web:
+        guest = asking(http(web.url("/**")), ("file_read", "**"), ("file_write", "a/*", "1"))
+        (tmp_path / "guest.wasm").write_bytes(guest)
+        code, told = await hengio("module", "learn", "guest.wasm", *options, "--allow-private", "--json", cwd=tmp_path)
+        assert web.seen == []
+    learnt = json.loads(told)
+    assert (code, learnt["permissions"], len(learnt["refused"])) == (10, [], 3)
+
+
 async def test_a_module_that_needs_nothing_is_told_so(tmp_path: Path) -> None:
     options = prepare(tmp_path)
     (tmp_path / "guest.wasm").write_bytes(asking(("get_context", "n")))

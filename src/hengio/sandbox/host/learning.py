@@ -37,6 +37,8 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     def refuses(self, grant: Grant) -> str | None:
         """Why that may not be tried; None if it may."""
+        if "*" in grant.resource:
+            return "its name has a * in it, which as a grant would stand for more"
         match grant.permission.partition(":")[0]:
             case "http":
                 return None if self.private or not _is_private(grant.resource) else "it leads to a private address"
