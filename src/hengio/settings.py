@@ -67,6 +67,11 @@ class SandboxSettings(Area):
     )
     compile_seconds: float = Field(60.0, gt=0, description="the longest that compiling a module may take")
     compile_mb: int = Field(3072, ge=256, description="MiB of address space of a process that compiles")
+    tape: Literal["never", "failures", "always"] = Field(
+        "failures", description="which calls are recorded for a replay, where the step does not say"
+    )
+    tape_mb: int = Field(4, ge=1, le=32, description="MiB of events on a tape, of its input and of its output, at most")
+    tape_days: float = Field(30.0, gt=0, description="days after which tapes are deleted")
     cache_modules: int = Field(256, ge=1, description="compiled modules kept in memory")
     cache_mb: int = Field(512, ge=1, description="MiB of compiled code kept in memory")
 

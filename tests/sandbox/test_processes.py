@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -53,7 +54,12 @@ async def called(sandbox: ProcessSandbox, binary: bytes, data: bytes = b"{}", **
 
 def children() -> list[psutil.Process]:
     """The processes of guests that live."""
-    return [child for child in psutil.Process().children() if "hengio.sandbox.processes.child" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # also one that has ended and was not waited for
+            if "hengio.sandbox.processes.child" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.mark.requirement("R3.4", "R3.5")

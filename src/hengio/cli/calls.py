@@ -128,6 +128,10 @@ def _cells(call: ModuleCall) -> list[str]:
 def _show_rest(console: Console, call: ModuleCall, *, full: bool) -> None:
     """Why it failed; with `full` its log lines and backtrace."""
     lines = [f"[red]{escape(call.failure.code)}: {escape(call.failure.message)}[/]"] if call.failure else []
+    if "tape" in call.detail:
+        lines.append(f"[dim]tape: hengio module replay {call.execution_id}:{escape(call.step_id)}[/]")
+    if "tape_missing" in call.detail:
+        lines.append(f"[dim]no tape: {escape(call.detail['tape_missing'])}[/]")
     if full:
         lines += [f"[dim]{one['level']:>5}[/] {escape(one['message'])}" for one in call.detail.get("logs", ())]
         lines += [f"  [dim]at[/] {escape(frame['function'])}" for frame in call.detail.get("backtrace", ())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from hengio import codec
 from hengio.codec import Json
@@ -12,16 +13,27 @@ from hengio.errors import NotFound, Refused
 STDIN = Path("-")
 
 
-def read_bytes(file: Path, *, what: str) -> bytes:
-    """The file's bytes, or standard input for `-`. `NotFound` and `Refused` name the file."""
+def read_bytes(file: Path, *, what: str, most: int | None = None) -> bytes:
+    """The file's bytes, or standard input for `-`. `NotFound` and `Refused` name the file; one of more than `most`
+    bytes is refused before it is read to its end."""
     if file == STDIN:
-        return sys.stdin.buffer.read()
+        return _bounded(sys.stdin.buffer, most, what)
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return _bounded(opened, most, what)
     except FileNotFoundError as error:
         raise NotFound(f"there is no {what} {file}") from error
     except OSError as error:
         raise Refused(f"{what} {file} cannot be read: {error.strerror}") from error
+
+
+def _bounded(source: BinaryIO, most: int | None, what: str) -> bytes:
+    if most is None:
+        return source.read()
+    data = source.read(most + 1)
+    if len(data) > most:
+        raise Refused(f"a {what} has at most {most} bytes")
+    return data
 
 
 def read_json(file: Path, *, what: str) -> Json:

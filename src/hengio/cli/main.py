@@ -138,24 +138,50 @@ def module_test(
     files: Annotated[
         Path | None, typer.Option(help="A folder that stands for the files area.", metavar="DIR", file_okay=False)
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write a tape of the call, for hengio module replay.", metavar="FILE")
+    ] = None,
     *,
     json: AsJson = False,
 ) -> None:
     """Call a module once, under the same limits and host code as in production (R9)."""
-    from hengio.cli.module import Given, test_file
+    from hengio.cli.module import Bounds, Given, test_file
 
     raise typer.Exit(
         test_file(
             file,
             function=function,
             input_file=input_file,
-            fuel=fuel,
-            timeout_seconds=timeout,
-            memory_mb=memory,
+            bounds=Bounds(fuel=fuel, timeout_seconds=timeout, memory_mb=memory),
             outside=Given(allow=allow or [], connections=connection or [], files=files),
+            record=record,
             as_json=json,
         )
     )
+
+
+@module_app.command("learn")
+def module_learn(
+    file: Annotated[Path, typer.Argument(help="A WebAssembly binary.")],
+    fixtures: Annotated[list[Path], typer.Argument(help="Input documents (JSON) to call it with.")],
+    function: Annotated[str, typer.Option(help="The entry to call.", metavar="NAME")] = "run",
+    connection: Annotated[
+        list[str] | None, typer.Option(help="A database that it may use; repeatable.", metavar="NAME=URL")
+    ] = None,
+    files: Annotated[
+        Path | None, typer.Option(help="A folder that stands for the files area.", metavar="DIR", file_okay=False)
+    ] = None,
+    *,
+    allow_private: Annotated[bool, typer.Option("--allow-private", help="Let it reach private addresses.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Call a module with nearly everything allowed, and propose the smallest set of permissions (R4)."""
+    from hengio.cli.learn import learn_file
+    from hengio.cli.module import Given
+
+    given = Given(allow=[], connections=connection or [], files=files)
+    done = learn_file(file, fixtures, function=function, given=given, private=allow_private, as_json=json)
+    raise typer.Exit(done)
 
 
 @module_app.command("permissions")
@@ -201,6 +227,40 @@ def module_logs(
 
     wanted = Wanted(execution=execution, module=module, outcomes=outcome, since=since, until=until, limit=limit)
     raise typer.Exit(show_calls(wanted, data_dir=data_dir, full=full, as_json=json))
+
+
+@module_app.command("tape")
+def module_tape(
+    execution: Annotated[str, typer.Argument(help="An execution's id.")],
+    step: Annotated[str, typer.Argument(help="A step that called a module.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.", metavar="FILE")],
+    visit: Annotated[int | None, typer.Option(min=1, help="Which visit of the step.", metavar="N")] = None,
+    attempt: Annotated[int | None, typer.Option(min=1, help="Which attempt.", metavar="N")] = None,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Write the recording of a call to a file."""
+    from hengio.cli.tape import export
+
+    done = export(execution, step, visit=visit, attempt=attempt, to=output, data_dir=data_dir, as_json=json)
+    raise typer.Exit(done)
+
+
+@module_app.command("replay")
+def module_replay(
+    tape: Annotated[str, typer.Argument(help="A tape: a file (- for standard input), or EXECUTION:STEP.")],
+    module: Annotated[
+        Path | None, typer.Option(help="Run this binary instead of the recorded one.", metavar="FILE.wasm")
+    ] = None,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Run a recorded call again, offline, and say whether everything is the same."""
+    from hengio.cli.replay import replay
+
+    raise typer.Exit(replay(tape, module=module, data_dir=data_dir, as_json=json))
 
 
 @audit_app.command("list")

@@ -19,6 +19,7 @@ from hengio.cli.follow import LEVELS
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
+from hengio.cli.tape import write
 from hengio.codec import Json
 from hengio.definition.context import Context
 from hengio.errors import Refused
@@ -26,13 +27,17 @@ from hengio.grants.check import read as read_grant
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.binary import is_component
-from hengio.sandbox.host.outside import Scope, ScopedOutside
+from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside
 from hengio.sandbox.protocol import Call
+from hengio.sandbox.tapes.file import pack
+from hengio.sandbox.tapes.keep import kept
 from hengio.steps.guest import GuestView
+from hengio.targets.databases import Databases
 from hengio.wiring import process
 from hengio.wiring.embedded import open_databases
 from hengio.wiring.outside import open_capabilities, open_folder
 from hengio.wiring.sandbox import default_limits, open_sandbox
+from hengio.wiring.tapes import hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,25 @@ class Given:
     allow: list[str]
     connections: list[str]
     files: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the call may use; None is what a step gets that asks for nothing."""
+
+    fuel: int | None
+    timeout_seconds: float | None
+    memory_mb: int | None
+
+    def limits(self, chosen: settings.Settings, binary: bytes) -> Limits:
+        """As limits of a call of the module."""
+        limits = default_limits(chosen, component=is_component(binary))
+        return msgspec.structs.replace(
+            limits,
+            fuel=self.fuel or limits.fuel,
+            timeout_seconds=self.timeout_seconds or limits.timeout_seconds,
+            memory_bytes=self.memory_mb << 20 if self.memory_mb else limits.memory_bytes,
+        )
 
 
 def inspect_file(file: Path, *, as_json: bool) -> int:
@@ -68,24 +92,27 @@ def test_file(
     *,
     function: str,
     input_file: Path | None,
-    fuel: int | None,
-    timeout_seconds: float | None,
-    memory_mb: int | None,
+    bounds: Bounds,
     outside: Given,
+    record: Path | None,
     as_json: bool,
 ) -> int:
     """Call the module once, in the sandbox that production uses (R9.1-R9.4). 0 only if it succeeded."""
     binary = read_bytes(file, what="module")
     given = {} if input_file is None else read_json(input_file, what="input")
     chosen = settings.load()
-    limits = default_limits(chosen, component=is_component(binary))
-    limits = msgspec.structs.replace(
-        limits,
-        fuel=fuel or limits.fuel,
-        timeout_seconds=timeout_seconds or limits.timeout_seconds,
-        memory_bytes=memory_mb << 20 if memory_mb else limits.memory_bytes,
+    call = Call(
+        digest="",
+        module_name=file.stem,
+        function=function,
+        input=codec.encode(given),
+        limits=bounds.limits(chosen, binary),
+        context=context_of(given),
+        tape="never" if record is None else "always",
     )
-    outcome = process.run(_test(chosen, binary, file.stem, function, given, limits=limits, outside=outside))
+    outcome = process.run(_test(chosen, binary, call, outside=outside))
+    if record is not None:
+        _record(record, outcome, chosen)
     if as_json:
         print_json(outcome_json(outcome))
     else:
@@ -93,60 +120,61 @@ def test_file(
     return 0 if outcome.kind is OutcomeKind.SUCCEEDED else FAILED_EXIT
 
 
-async def _test(
-    chosen: settings.Settings,
-    binary: bytes,
-    name: str,
-    function: str,
-    given: Json,
-    *,
-    limits: Limits,
-    outside: Given,
-) -> Outcome:
+async def _test(chosen: settings.Settings, binary: bytes, call: Call, *, outside: Given) -> Outcome:
     sandbox = open_sandbox(chosen, tiers="optimized")
 
     async def fetch() -> bytes:
         return binary
 
     try:
-        facts = sandbox.inspect(binary)
-        call = Call(
-            digest=facts.digest,
-            module_name=name,
-            function=function,
-            input=codec.encode(given),
-            limits=limits,
-            context=_view(given),
-        )
-        async with _reached(chosen, outside, name) as reached:
-            known = msgspec.structs.replace(call, outside=reached, directories=reached.scope.directories)
-            return await sandbox.call(known, fetch)
+        digest = sandbox.inspect(binary).digest
+        async with _reached(chosen, outside, call.module_name) as reached:
+            given = msgspec.structs.replace(call, outside=reached, directories=reached.scope.directories)
+            return await sandbox.call(msgspec.structs.replace(given, digest=digest), fetch)
     finally:
         await sandbox.close()
+
+
+def _record(to: Path, outcome: Outcome, chosen: settings.Settings) -> None:
+    if outcome.tape is None:
+        raise Refused(f"there is nothing to record: {outcome.failure.message if outcome.failure else outcome.kind}")
+    most = chosen.sandbox.tape_mb << 20
+    write(to, pack(kept(outcome.tape, hidden(chosen), most_bytes=most)))
 
 
 @asynccontextmanager
 async def _reached(chosen: settings.Settings, given: Given, name: str) -> AsyncIterator[ScopedOutside]:
     """The world outside as it is given for a try: the capabilities of production, on these resources and grants."""
     grants = tuple(read_grant(text) for text in given.allow)
-    connections = dict(chosen.connections)
-    for text in given.connections:
+    connections = {**chosen.connections, **named_connections(given.connections)}
+    async with open_world(chosen.model_copy(update={"connections": connections}), given.files) as (capabilities, _):
+        yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}"))
+
+
+def named_connections(given: list[str]) -> dict[str, SecretStr]:
+    """NAME=URL taken apart. `Refused` shows the form."""
+    connections = {}
+    for text in given:
         connection, found, url = text.partition("=")
         if not found:
             raise Refused(f"--connection {text!r} is not of the form NAME=URL")
         connections[connection] = SecretStr(url)
-    there = chosen.model_copy(update={"connections": connections})
-    databases = open_databases(there)
-    files = open_folder(given.files)
+    return connections
+
+
+@asynccontextmanager
+async def open_world(chosen: settings.Settings, folder: Path | None) -> AsyncIterator[tuple[Capabilities, Databases]]:
+    """The capabilities of production on the databases of these settings and the files of a folder."""
+    databases, files = open_databases(chosen), open_folder(folder)
     try:
-        async with open_capabilities(there, databases=databases, files=files) as capabilities:
-            yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}"))
+        async with open_capabilities(chosen, databases=databases, files=files) as capabilities:
+            yield capabilities, databases
     finally:
         await databases.close()
         await files.close()
 
 
-def _view(given: Json) -> GuestView:
+def context_of(given: Json) -> GuestView:
     """`get_context` reads from the input itself: `variables`, `steps` and the rest as the file gives them."""
     known = given if isinstance(given, dict) else {"input": given}
     variables = known.get("variables")

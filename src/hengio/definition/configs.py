@@ -11,12 +11,14 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from hengio.model.grant import Grant
 from hengio.model.step import StepType
+from hengio.model.tape import TapeMode
 
 
 class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A call of a module (R1.5). `input`, when given, is all the module sees of the earlier steps.
 
-    `permissions`, when given, narrow what an administrator granted the module; they never add to it.
+    `permissions`, when given, narrow what an administrator granted the module; they never add to it. `tape` says which
+    calls are recorded for a replay.
     """
 
     module_id: str
@@ -30,6 +32,7 @@ class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     secrets: tuple[str, ...] = ()
     output_mode: Literal["auto", "data"] = "auto"
     permissions: tuple[Grant, ...] | UnsetType = UNSET
+    tape: TapeMode | UnsetType = UNSET
 
 
 class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

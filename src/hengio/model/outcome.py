@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from hengio.codec import Raw
 from hengio.model.grant import Grant
+from hengio.model.tape import Tape
 
 
 class OutcomeKind(StrEnum):
@@ -71,7 +72,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     `fuel_exact` is false where the compiler reports only a lower bound. `context_writes` are the guest's `set_context`
     calls in order. `io_calls` counts requests to the world outside, `wrote` is true when one of them may have changed
-    something there, `denials` are the grants that were missing, in order and without repeats.
+    something there, `denials` are the grants that were missing, in order and without repeats. `tape` is the recording,
+    if one was asked for; it still holds all that the guest was given, secrets too.
     """
 
     kind: OutcomeKind
@@ -90,3 +92,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     logs: tuple[LogLine, ...] = ()
     logs_dropped: int = 0
     context_writes: tuple[tuple[str, Any], ...] = ()
+    tape: Tape | None = None

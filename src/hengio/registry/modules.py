@@ -101,10 +101,7 @@ class ModuleRegistry:
         """A function that loads the module's binary; the sandbox checks its digest (R14.4)."""
 
         async def load() -> bytes:
-            try:
-                return await self.binaries.get(_key(module))
-            except NotFound as error:
-                raise Corrupt(f"the binary of module {module.name}@{module.version} is gone") from error
+            return await fetch_binary(self.binaries, module)
 
         return load
 
@@ -114,6 +111,14 @@ class ModuleRegistry:
         except NotFound:
             return None
         return await self.store.add(module) if known.digest != module.digest else known
+
+
+async def fetch_binary(binaries: Blobs, module: Module) -> bytes:
+    """The stored binary of a module, unchecked. `Corrupt` if it is gone."""
+    try:
+        return await binaries.get(_key(module))
+    except NotFound as error:
+        raise Corrupt(f"the binary of module {module.name}@{module.version} is gone") from error
 
 
 def _key(module: Module) -> str:

@@ -11,6 +11,8 @@ from msgspec import Struct, field
 from hengio.model.grant import Grant
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import LogLine, Outcome
+from hengio.model.tape import TapeMode
+from hengio.sandbox.tapes.play import Player
 
 Fetch = Callable[[], Awaitable[bytes]]
 
@@ -91,7 +93,10 @@ class Call(Struct, frozen=True, kw_only=True):
 
     `input` is UTF-8 JSON. `env` are further environment variables of a command. `on_log` is called from the guest's own
     thread for every kept line, and must be quick. `outside` None: every request of a host function that reaches outside
-    is denied. `directories` are those that a guest finds through WASI, in this order.
+    is denied. `directories` are those that a guest finds through WASI, in this order. `by` is a moment on the monotonic
+    clock at which the call ends at the latest, however long compiling its module took. `tape` says when the outcome has
+    a recording, whose events take at most about `tape_bytes`. With `played` the call learns what that tape says, and
+    nothing of the world.
     """
 
     digest: str
@@ -105,6 +110,10 @@ class Call(Struct, frozen=True, kw_only=True):
     on_log: Callable[[LogLine], None] | None = None
     outside: Outside | None = None
     directories: tuple[Directory, ...] = ()
+    by: float | None = None
+    tape: TapeMode = "never"
+    tape_bytes: int = 4 << 20
+    played: Player | None = None
 
 
 class Sandbox(Protocol):

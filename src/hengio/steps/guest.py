@@ -12,6 +12,7 @@ from hengio.clock import to_iso
 from hengio.definition import lookup, templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context, StepEntry, merged
+from hengio.sandbox.tapes.redact import Sensitive, sensitive
 from hengio.steps.protocol import StepRequest
 
 ABI_VERSION = 1
@@ -39,6 +40,14 @@ def document(request: StepRequest, config: WasmConfig) -> bytes:
     else:
         given["input"] = config.input
     return codec.encode(given)
+
+
+def secrets(context: Context, config: WasmConfig) -> list[Sensitive]:
+    """The values that may stand in no tape: sensitive variables, also those that only an earlier step was given, and
+    whatever else this step lists as a secret."""
+    names = sorted(context.secret_names.union(config.secrets))
+    known = context.all_variables()
+    return [found for name in names for found in sensitive(name, known.get(name))]
 
 
 def environment(request: StepRequest) -> dict[str, str]:

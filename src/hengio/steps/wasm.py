@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,14 +21,18 @@ from hengio.model.audit import AuditEntry
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
+from hengio.model.tape import Origin, Tape, TapeMode
 from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside
 from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
+from hengio.steps.tapes import Tapes
 
 ENCODED = ("input", "params")
 MOST_PLANS = 10_000
+RESERVE = 0.25
+"""Seconds before the step's own limit at which a call ends, at most: then the sandbox still tells how far it came."""
 log = structlog.get_logger("hengio.modules")
 
 
@@ -70,17 +75,27 @@ class Allowed:
 class WasmStep:
     """Runs modules in the sandbox, within what is allowed.
 
-    Without a `world` modules reach nothing outside.
+    Without a `world` modules reach nothing outside, and without `tapes` nothing is recorded.
     """
 
-    def __init__(self, sandbox: Sandbox, modules: Modules, *, allowed: Allowed, world: World | None = None) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        modules: Modules,
+        *,
+        allowed: Allowed,
+        world: World | None = None,
+        tapes: Tapes | None = None,
+    ) -> None:
         self._sandbox = sandbox
         self._modules = modules
         self._allowed = allowed
         self._world = world
+        self._tapes = tapes
         self._plans: dict[int, _Plan] = {}
 
     async def run(self, request: StepRequest) -> StepResult:
+        left, now = request.timeout_seconds, time.monotonic()
         try:
             config = self._config(request.step, request.context)
             self._check(config)
@@ -106,13 +121,52 @@ class WasmStep:
             on_log=request.on_log,
             outside=outside,
             directories=() if outside is None else outside.scope.directories,
+            by=None if left is None else now + left - min(RESERVE, left / 20),
+            tape=self._mode(config),
+            tape_bytes=0 if self._tapes is None else self._tapes.most_bytes,
         )
         try:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
             return verdict.refused(error, f"{module.name}@{module.version}", module)
         await self._audit(outcome, module, request)
-        return verdict.judged(outcome, module, config, request.context)
+        result = verdict.judged(outcome, module, config, request.context)
+        if outcome.tape is None:
+            return result
+        return await self._taped(
+            result, outcome.tape, module, config, request, end=None if left is None else now + left
+        )
+
+    def _mode(self, config: WasmConfig) -> TapeMode:
+        if self._tapes is None:
+            return "never"
+        return self._tapes.mode if config.tape is UNSET else config.tape
+
+    async def _taped(
+        self,
+        result: StepResult,
+        tape: Tape,
+        module: Module,
+        config: WasmConfig,
+        request: StepRequest,
+        *,
+        end: float | None,
+    ) -> StepResult:
+        """The result, which names its tape. The tape is stored first, so that a step that names one has one; but it
+        must not cost the step its result, so it takes no more than half of the time that is left until `end`."""
+        if self._tapes is None:
+            return result
+        origin = Origin(
+            execution_id=request.execution.id,
+            job_id=request.execution.job_id,
+            step_id=request.step.id,
+            visit=request.visit,
+            attempt=request.attempt,
+        )
+        tape = msgspec.structs.replace(tape, module=f"{module.name}@{module.version}", origin=origin)
+        seconds = None if end is None else max(0.0, end - time.monotonic()) / 2
+        said = await self._tapes.keep(tape, origin, guest.secrets(request.context, config), seconds=seconds)
+        return msgspec.structs.replace(result, detail={**(result.detail or {}), **said})
 
     def _outside(self, module: Module, config: WasmConfig, request: StepRequest) -> ScopedOutside | None:
         """What this call reaches: what the module imports, an administrator granted, and the job narrows that to."""

@@ -32,6 +32,7 @@ from hengio.storage.sql.store import open_storage
 from hengio.targets.databases import Databases
 from hengio.wiring.outside import open_capabilities
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
+from hengio.wiring.tapes import make_tapes
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
@@ -44,6 +45,10 @@ class Areas:
     modules: Blobs
     outputs: Blobs
     files: Blobs
+    tapes: Blobs
+
+
+_AREAS = ("modules", "outputs", "files", "tapes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def open_areas(settings: Settings) -> Areas:
         secret_key=None if secret is None else secret.get_secret_value(),
         region=settings.s3.region,
     )
-    return Areas(**{area: open_blobs(settings.objects, area=area, s3=s3) for area in ("modules", "outputs", "files")})
+    return Areas(**{area: open_blobs(settings.objects, area=area, s3=s3) for area in _AREAS})
 
 
 @asynccontextmanager
@@ -107,8 +112,9 @@ async def embedded(
             component=default_limits(settings, component=True),
             highest=highest_limits(settings),
         )
+        tapes = make_tapes(settings, areas.tapes, clock)
         types: dict[str, StepType] = {
-            "wasm": WasmStep(sandbox, modules, allowed=allowed, world=world),
+            "wasm": WasmStep(sandbox, modules, allowed=allowed, world=world, tapes=tapes),
             "database": DatabaseStep(databases),
             "file_processing": FileStep(areas.files),
         }
@@ -140,10 +146,12 @@ async def embedded(
         async with _together() as group:
             group.create_task(worker.run(), name="worker")
             watching = group.create_task(reconciler.run(), name="reconciler")
+            sweeping = group.create_task(tapes.run(), name="tapes")
             try:
                 yield System(settings, storage, areas, events, modules, jobs, recovered)
             finally:
                 watching.cancel()
+                sweeping.cancel()
                 await worker.stop(deadline_seconds=settings.worker.stop_seconds)
 
 

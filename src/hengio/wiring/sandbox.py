@@ -15,8 +15,20 @@ from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from hengio.settings import Settings
 
 
-def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | None = None) -> Sandbox:
-    """The sandbox as it is set; `tiers` is for commands that want one fuel count for one module."""
+def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized", "baseline"] | None = None) -> Sandbox:
+    """The sandbox as it is set; `tiers` is for commands that want one compiler."""
+    made = _made(settings, tiers)
+    if settings.sandbox.isolation == "process":
+        return ProcessSandbox(made, highest=highest_limits(settings))
+    return WasmtimeSandbox(made)
+
+
+def open_replaying(settings: Settings, *, tiers: Literal["optimized", "baseline"]) -> Sandbox:
+    """A sandbox in this process, which can play tapes: nothing is asked that needs a wall around it."""
+    return WasmtimeSandbox(_made(settings, tiers))
+
+
+def _made(settings: Settings, tiers: Literal["both", "optimized", "baseline"] | None) -> SandboxSettings:
     chosen = settings.sandbox
     made = SandboxSettings(
         cache_bytes=chosen.cache_mb << 20,
@@ -26,9 +38,7 @@ def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | No
     )
     if chosen.threads is not None:
         made = msgspec.structs.replace(made, threads=chosen.threads)
-    if chosen.isolation == "process":
-        return ProcessSandbox(made, highest=highest_limits(settings))
-    return WasmtimeSandbox(made)
+    return made
 
 
 def default_limits(settings: Settings, *, component: bool = False) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from hengio import codec
@@ -54,6 +55,14 @@ class ContextCalls:
         denied = self._view.set(name, parsed)
         if denied is not None:
             return refusal(Status.PERMISSION_DENIED, denied)
-        self._bytes_left -= len(key) + len(value)
-        self.writes.append((name, parsed))
+        self._keep(key, value, (name, parsed))
         return Status.OK, b""
+
+    def accept(self, key: bytes, value: bytes) -> None:
+        """Keep a write that was accepted before, without looking at the context."""
+        with suppress(UnicodeDecodeError, codec.InvalidJson):  # then a tape says what never was
+            self._keep(key, value, (key.decode(), codec.decode(value)))
+
+    def _keep(self, key: bytes, value: bytes, write: tuple[str, Any]) -> None:
+        self._bytes_left -= len(key) + len(value)
+        self.writes.append(write)

@@ -77,8 +77,8 @@ class _Guest(Guest):
         question = msgspec.msgpack.encode(Question(function, request, data))
         told = _told(self._channel, Word.ASK, question)
         self.check()
-        answer = Answered(status=told.status, reply=told.reply)
-        self._remember(answer)
+        answer = Answered(status=told.status, reply=told.reply, wrote=told.wrote, denied=told.denied)
+        self.note(answer)
         return answer
 
 
@@ -128,6 +128,9 @@ class _Process:
             output_mode=begin.output_mode,
             env=begin.env,
             directories=begin.directories,
+            by=begin.by,
+            tape=begin.tape,
+            tape_bytes=begin.tape_bytes,
             on_log=self._tell if begin.listens else None,
         )
         return misfit(compiled, call) or perform(compiled, _Guest(call, self._channel), witness=self._witness)

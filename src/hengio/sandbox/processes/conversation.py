@@ -70,7 +70,7 @@ class Conversation:
     def _start(self) -> None:
         guest = self.guest
         guest.started = monotonic()
-        guest.deadline = guest.started + self._call.limits.timeout_seconds
+        guest.deadline = guest.latest(guest.started)
 
     def _answer(self, worker: Worker, frame: Frame) -> None:
         send = worker.channel.send
@@ -128,7 +128,7 @@ class Conversation:
             answer = self.guest.ask(question.function, question.request, question.data)
         except Stop as stop:
             return Word.STOP, msgspec.msgpack.encode(Stopped(stop.kind, stop.code, stop.message))
-        return Word.ASK, msgspec.msgpack.encode(Told(answer.status, answer.reply))
+        return Word.ASK, msgspec.msgpack.encode(Told(answer.status, answer.reply, answer.wrote, answer.denied))
 
     def _heard(self, payload: bytes) -> None:
         self._lines += 1
@@ -188,6 +188,9 @@ def _begin(call: Call, tier: Tier) -> Begin:
         output_mode=call.output_mode,
         env=call.env,
         directories=call.directories,
+        by=call.by,
+        tape=call.tape,
+        tape_bytes=call.tape_bytes,
         listens=call.on_log is not None,
     )
 

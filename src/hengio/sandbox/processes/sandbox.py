@@ -20,9 +20,8 @@ from hengio.sandbox.processes.conversation import Conversation
 from hengio.sandbox.processes.pool import Pool
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.threads import Threads
-from hengio.sandbox.wasmtime.config import BETTER
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
-from hengio.sandbox.wasmtime.perform import ended_before, left_traces
+from hengio.sandbox.wasmtime.perform import ended_before, may_repeat
 
 _STACK_BYTES = 1 << 20
 _ROOM_BYTES = 1 << 30
@@ -51,7 +50,7 @@ class ProcessSandbox:
             return ended_before(OutcomeKind.MODULE_REFUSED, error.code, str(error))
         began, tier = time.monotonic(), entry.tier
         outcome = await self._converse(call, entry)
-        if outcome.kind is OutcomeKind.OUT_OF_FUEL and tier in BETTER and not left_traces(outcome):
+        if outcome.kind is OutcomeKind.OUT_OF_FUEL and may_repeat(call, tier, outcome):
             return await self._once_more(call, entry, began) or outcome
         return outcome
 

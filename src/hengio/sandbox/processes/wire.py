@@ -19,8 +19,10 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from hengio.errors import HengioError
+from hengio.model.grant import Grant
 from hengio.model.module import Limits
 from hengio.model.outcome import OutcomeKind
+from hengio.model.tape import TapeMode
 from hengio.sandbox.protocol import Directory, OutsideFunction, Status
 from hengio.sandbox.wasmtime.config import Tier
 
@@ -60,7 +62,8 @@ class Word(IntEnum):
 
 
 class Begin(Struct, frozen=True, kw_only=True):
-    """A call, without what only the other side has: context and outside are asked for."""
+    """A call, without what only the other side has: context and outside are asked for. The monotonic clock is the same
+    for both sides."""
 
     digest: str
     tier: Tier
@@ -71,6 +74,9 @@ class Begin(Struct, frozen=True, kw_only=True):
     output_mode: Literal["auto", "data"]
     env: Mapping[str, str]
     directories: tuple[Directory, ...]
+    by: float | None
+    tape: TapeMode
+    tape_bytes: int
     listens: bool
 
 
@@ -97,10 +103,12 @@ class Question(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """An answer to a guest."""
+    """An answer to a guest, with what a tape says of it."""
 
     status: Status
     reply: bytes
+    wrote: bool = False
+    denied: Grant | None = None
 
 
 class Stopped(Struct, frozen=True):

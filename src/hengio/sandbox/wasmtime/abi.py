@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 
 from hengio.model.outcome import OutcomeKind
@@ -40,7 +39,7 @@ def get_context(guest: Guest, pointer: int, length: int) -> int:
     calls = guest.context_calls
     denied = too_many(guest) or calls.admits(length)
     if denied is None:
-        return _answer(guest, calls.get(guest.read(pointer, length)))
+        return _answer(guest, guest.world.get_context(guest.read(pointer, length)))
     guest.require(pointer, length)
     return _answer(guest, denied)
 
@@ -50,7 +49,7 @@ def set_context(guest: Guest, key: int, key_length: int, value: int, value_lengt
     calls = guest.context_calls
     denied = too_many(guest) or calls.admits(key_length, value_length)
     if denied is None:
-        return _answer(guest, calls.set(guest.read(key, key_length), guest.read(value, value_length)))
+        return _answer(guest, guest.world.set_context(guest.read(key, key_length), guest.read(value, value_length)))
     guest.require(key, key_length)
     guest.require(value, value_length)
     return _answer(guest, denied)
@@ -85,7 +84,7 @@ def _ask(guest: Guest, function: OutsideFunction, *spans: tuple[int, int]) -> in
         for pointer, length in spans:
             guest.require(pointer, length)
         return _answer(guest, denied)
-    answer = guest.ask(function, *[guest.read(pointer, length) for pointer, length in spans])
+    answer = guest.world.ask(function, *[guest.read(pointer, length) for pointer, length in spans])
     return _answer(guest, (answer.status, answer.reply))
 
 
@@ -131,9 +130,9 @@ def console_log(guest: Guest, message: int) -> None:
     guest.logs.add("info", _utf16(guest, message).encode())
 
 
-def seed(_guest: Guest) -> int:
+def seed(guest: Guest) -> int:
     """AssemblyScript's `seed`: the bits of a float that seeds its random numbers."""
-    number = int.from_bytes(os.urandom(6), "little")
+    number = int.from_bytes(guest.world.random(6), "little")
     return int.from_bytes(struct.pack("<d", float(number)), "little")
 
 

@@ -16,60 +16,46 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hengio.model.grant import Grant
-from hengio.model.outcome import Frame, OutcomeKind
+from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.host.context import ContextCalls
 from hengio.sandbox.host.log import Lines, Logs
 from hengio.sandbox.host.outside import DENIED
 from hengio.sandbox.protocol import CHANGING, Answered, Ask, Call, OutsideFunction
+from hengio.sandbox.tapes.record import Record
 from hengio.sandbox.wasmtime.capi import KEEP
 from hengio.sandbox.wasmtime.directories.content import Written
 from hengio.sandbox.wasmtime.directories.table import Directories
+from hengio.sandbox.wasmtime.stop import Stop
+from hengio.sandbox.wasmtime.world import Live, Recording, Replaying, World
 
 if TYPE_CHECKING:
     from hengio.sandbox.wasmtime.component.wasi import Timers
+
+__all__ = ["Guest", "Stop"]
 
 _memory_size, _memory_data = KEEP.memory_data_size, KEEP.memory_data
 _string_at, _memmove = ctypes.string_at, ctypes.memmove
 
 
-_MOST_KEPT = 64 << 20
-"""Bytes of answers from outside that are kept for a repetition of the call."""
 _MOST_DENIALS = 100
 """Different missing grants that an outcome names."""
-
-
-class Stop(Exception):
-    """Ends a guest for a reason of its own: `kind` and a stable `code` go to the outcome."""
-
-    def __init__(self, kind: OutcomeKind, code: str, message: str, *, details: Any = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.code = code
-        self.message = message
-        self.details = details
-        self.retryable: bool | None = None
-        self.backtrace: tuple[Frame, ...] = ()
-        self.at_call = True
-        """Whether it ended inside a call of the host, where compiled code has written its fuel back."""
 
 
 class Guest:
     """One call of a guest. `deadline` is on the monotonic clock; `cancel` may come from any thread."""
 
     __slots__ = (
-        "_answers",
         "_context",
         "_directories",
-        "_kept_bytes",
         "_known_size",
         "_logs",
         "_loop",
         "_pending",
-        "_replies",
         "_second",
         "_start",
         "_streams",
         "_woken",
+        "_world",
         "call",
         "cancelled",
         "closed",
@@ -98,9 +84,7 @@ class Guest:
         self.call = call
         self._loop = loop
         self._pending: Future[Answered] | None = None
-        self._answers: list[Answered] = []
-        self._kept_bytes = 0
-        self._replies: Iterator[Answered] | None = None
+        self._world: World | None = None
         self.io_calls = 0
         self.wrote = False
         self.denials: dict[Grant, None] = {}
@@ -148,6 +132,23 @@ class Guest:
         """The files of `/out` by their paths in the files area; None if it never had a directory open."""
         return None if self._directories is None else self._directories.written()
 
+    @property
+    def world(self) -> World:
+        """What it learns beside its input comes from here."""
+        if self._world is None:
+            self._world = self._open_world()
+        return self._world
+
+    def _open_world(self) -> World:
+        if self.call.played is not None:
+            return Replaying(self, self.call.played, patient=True)
+        return Live(self) if self.call.tape == "never" else Recording(self)
+
+    @property
+    def record(self) -> Record | None:
+        """What was written down of that; None if nothing was asked."""
+        return self._world.record if isinstance(self._world, Live) else None
+
     def stream(self, fd: int) -> Lines:
         """The log lines that a standard stream is cut into."""
         if self._streams is None:
@@ -171,8 +172,8 @@ class Guest:
         """The same call once more: heard by no listener, ended by the same deadline and the same cancel, and without
         effect outside."""
         limits = msgspec.structs.replace(self.call.limits, fuel=fuel)
-        self._second = second = Guest(msgspec.structs.replace(self.call, limits=limits, on_log=None))
-        second._replies = iter(self._answers)
+        self._second = second = Guest(msgspec.structs.replace(self.call, limits=limits, on_log=None, outside=None))
+        second._world = None if self._world is None else self._world.again(second)
         second.started, second.deadline, second.cancelled = self.started, self.deadline, self.cancelled
         return second
 
@@ -194,6 +195,11 @@ class Guest:
             seconds = self.call.limits.timeout_seconds
             raise Stop(OutcomeKind.TIMED_OUT, "timed_out", f"the call took longer than {seconds:g} s")
 
+    def latest(self, now: float) -> float:
+        """When a call must end that begins now."""
+        end = now + self.call.limits.timeout_seconds
+        return end if self.call.by is None else min(end, self.call.by)
+
     def sleep(self, seconds: float) -> None:
         """Sleep, but neither past the deadline nor past a cancel: both raise `Stop`."""
         self._woken = threading.Event()
@@ -202,13 +208,8 @@ class Guest:
         self.check()
 
     def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered:
-        """Ask the world outside and wait for its answer, but neither past the deadline nor past a cancel.
-
-        A repetition of a call asks nobody: it gets the answers of the first one again.
-        """
+        """Ask the world outside and wait for its answer, but neither past the deadline nor past a cancel."""
         self.io_calls += 1
-        if self._replies is not None:
-            return next(self._replies, DENIED)
         outside, loop = self.call.outside, self._loop
         if outside is None or loop is None:
             return DENIED
@@ -226,22 +227,19 @@ class Guest:
             raise Stop(OutcomeKind.TIMED_OUT, "timed_out", "a request outside did not end in time") from None
         finally:
             self._pending = None
-        self.wrote = self.wrote or answer.wrote
-        self._remember(answer)
-        if answer.denied is not None and len(self.denials) < _MOST_DENIALS:
-            self.denials[answer.denied] = None
+        self.note(answer)
         return answer
 
-    def _remember(self, answer: Answered) -> None:
-        """Keep an answer for a repetition, as long as they are not too much."""
-        self._kept_bytes += len(answer.reply)
-        if self._kept_bytes <= _MOST_KEPT:
-            self._answers.append(answer)
+    def note(self, answer: Answered) -> None:
+        """Keep what the outcome says of an answer from outside."""
+        self.wrote = self.wrote or answer.wrote
+        if answer.denied is not None and len(self.denials) < _MOST_DENIALS:
+            self.denials[answer.denied] = None
 
     @property
     def repeatable(self) -> bool:
-        """Whether every answer that it got from outside could be given again."""
-        return len(self._answers) == self.io_calls or self.call.outside is None
+        """Whether a second run can be told all that must not be asked again."""
+        return self._world is None or self._world.repeatable
 
     def read(self, pointer: int, length: int) -> bytes:
         """Bytes of guest memory. Raises `Stop` (`bad_pointer`) unless all of them lie inside it."""

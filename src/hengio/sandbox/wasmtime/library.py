@@ -1,6 +1,7 @@
 """Compiled modules: those in memory, and how one comes there (R7.1-R7.4).
 
-With both tiers a module's first calls run on baseline code, which is there ten times sooner than the optimised one.
+With both tiers a module's first calls run on baseline code, which is there ten times sooner than the optimised one;
+`baseline` stays with that.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
     cache_modules: int = 256
     ceilings: Ceilings = field(default_factory=Ceilings)
     compile_limits: CompileLimits = field(default_factory=CompileLimits)
-    tiers: Literal["both", "optimized"] = "optimized"
+    tiers: Literal["both", "optimized", "baseline"] = "optimized"
 
 
 Maker = TypeVar("Maker", Compiler, ComponentCompiler)
@@ -137,7 +138,8 @@ class Library:
             raise
         except Refused:  # Winch does not know all that Cranelift does, which has the last word
             return best.compile(binary, digest)
-        self._improve_later(compiled)
+        if self._settings.tiers == "both":
+            self._improve_later(compiled)
         return compiled
 
     def _improve_later(self, compiled: Runnable) -> None:
@@ -170,7 +172,7 @@ class Library:
 
     def _compilers(self, make: Callable[[Tier], Maker], best: Tier) -> _Compilers[Maker]:
         first = next(tier for tier, better in BETTER.items() if better == best)
-        return _Compilers(make(best), make(first) if self._settings.tiers == "both" else None)
+        return _Compilers(make(best), make(first) if self._settings.tiers != "optimized" else None)
 
     def _core_compiler(self, tier: Tier) -> Compiler:
         engine = GuestEngine.pooled(tier, slots=self._settings.threads + _SPARE_SLOTS)

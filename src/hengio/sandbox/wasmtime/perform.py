@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from time import monotonic
 
+import msgspec
+
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox import output
 from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.attempt import Runnable, attempt
 from hengio.sandbox.wasmtime.compile import Compiled
+from hengio.sandbox.wasmtime.config import BETTER, Tier
 from hengio.sandbox.wasmtime.directories.content import Written
 from hengio.sandbox.wasmtime.directories.saving import save
 from hengio.sandbox.wasmtime.guest import Guest
+from hengio.sandbox.wasmtime.tape import tape
 from hengio.sandbox.wasmtime.witness import Witness
 
 
@@ -30,7 +34,7 @@ def perform(compiled: Runnable, guest: Guest, *, witness: Witness) -> Outcome:
                 kind, reply, failure = unsaved[0], None, unsaved[1]
     else:
         kind, reply, failure = stop.kind, None, Failure(stop.code, stop.message, stop.details, stop.retryable)
-    return Outcome(
+    outcome = Outcome(
         kind=kind,
         reply=reply,
         failure=failure,
@@ -48,6 +52,10 @@ def perform(compiled: Runnable, guest: Guest, *, witness: Witness) -> Outcome:
         logs_dropped=0 if logs is None else logs.dropped,
         context_writes=guest.writes,
     )
+    mode = guest.call.tape
+    if mode == "never" or (mode == "failures" and kind is OutcomeKind.SUCCEEDED):
+        return outcome
+    return msgspec.structs.replace(outcome, tape=tape(compiled, guest, made, outcome))
 
 
 def _save(compiled: Runnable, guest: Guest, files: Iterable[tuple[str, Written]]) -> tuple[OutcomeKind, Failure] | None:
@@ -64,9 +72,10 @@ def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:
     return Outcome(kind=kind, failure=Failure(code, message, retryable=False))
 
 
-def left_traces(outcome: Outcome) -> bool:
-    """Whether running it again could do something twice."""
-    return outcome.wrote or bool(outcome.context_writes)
+def may_repeat(call: Call, tier: Tier, outcome: Outcome) -> bool:
+    """Whether better code may have the last word on a fuel limit: there is some, running it again does nothing twice,
+    and no tape is played, which is of one compiler."""
+    return tier in BETTER and call.played is None and not outcome.wrote and not outcome.context_writes
 
 
 def misfit(compiled: Runnable, call: Call) -> Outcome | None:

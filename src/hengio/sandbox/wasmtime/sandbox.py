@@ -14,11 +14,10 @@ from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.threads import Threads
 from hengio.sandbox.wasmtime.attempt import Runnable
-from hengio.sandbox.wasmtime.config import BETTER
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, TICK_SECONDS
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
-from hengio.sandbox.wasmtime.perform import ended_before, left_traces, misfit, perform
+from hengio.sandbox.wasmtime.perform import ended_before, may_repeat, misfit, perform
 from hengio.sandbox.wasmtime.witness import Witness
 
 
@@ -47,7 +46,7 @@ class WasmtimeSandbox:
             return refusal
         guest = Guest(call, asyncio.get_running_loop())
         outcome = await self._run(compiled, guest)
-        if outcome.kind is OutcomeKind.OUT_OF_FUEL and compiled.engine.tier in BETTER and not left_traces(outcome):
+        if outcome.kind is OutcomeKind.OUT_OF_FUEL and may_repeat(call, compiled.engine.tier, outcome):
             return await self._once_more(call, compiled, guest) or outcome
         return outcome
 

@@ -51,7 +51,7 @@ class Store:
         _store_limiter(store, memory, limits.table_elements, instances, tables, memories)
         if not guest.started:
             guest.started = now = monotonic()
-            guest.deadline = now + limits.timeout_seconds
+            guest.deadline = guest.latest(now)
         running.guest = guest
 
     def free(self, memory: int) -> int:

@@ -8,7 +8,6 @@ folders in `directories`.
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 
@@ -58,7 +57,7 @@ def random_get(guest: Guest, pointer: int, length: int) -> int:
     guest.require(pointer, length)
     for at in range(0, length, _RANDOM_CHUNK):
         guest.check()
-        guest.write(pointer + at, os.urandom(min(_RANDOM_CHUNK, length - at)))
+        guest.write(pointer + at, guest.world.random(min(_RANDOM_CHUNK, length - at)))
     return Errno.SUCCESS
 
 
@@ -82,15 +81,13 @@ class Clocks:
 
     def now(self, guest: Guest, clock: int) -> int:
         """Nanoseconds."""
-        if clock == 0:
-            return self._clock.now() * 1_000
-        return int((time.monotonic() - guest.started) * 1_000_000_000)
+        return guest.world.now(clock, self._clock)
 
     def time_get(self, guest: Guest, clock: int, _precision: int, result: int) -> int:
         """`clock_time_get`."""
         if clock > _CLOCKS:
             return Errno.INVAL
-        guest.write(result, (self.now(guest, clock) & (1 << 64) - 1).to_bytes(8, "little"))
+        guest.write(result, self.now(guest, clock).to_bytes(8, "little"))
         return Errno.SUCCESS
 
     def poll(self, guest: Guest, subscriptions: int, events: int, count: int, ready: int) -> int:
@@ -103,7 +100,7 @@ class Clocks:
         waits = [(self._wait_ns(guest, *item[2:]), item[0]) for item in wanted if item[1] == 0]
         shortest = 0 if found else min(wait for wait, _ in waits)
         if shortest > 0:
-            guest.sleep(shortest / 1e9)
+            guest.world.sleep(shortest)
         found += [_EVENT.pack(userdata, Errno.SUCCESS, 0, 0, 0) for wait, userdata in waits if wait <= shortest]
         guest.write(events, b"".join(found))
         guest.write(ready, len(found).to_bytes(4, "little"))

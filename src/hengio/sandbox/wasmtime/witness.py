@@ -3,9 +3,9 @@
 The pooled engine does not say that it refused growth, and how much a guest has at its end proves nothing: one that
 asks for a gibibyte under 64 MiB gives up with one MiB in use. So a failed guest that could have asked is run once
 more, within the time it has left, on an engine whose memories are our own and note each refusal. That run logs to
-nobody, asks nobody outside (it gets the answers of the first run again), and what it writes to the context is lost
-with the step. If it ends there as it did before, the refusal is the cause. If it does not (it saw another clock,
-other random numbers) or can not run there, a guest that ended within a page of its limit counts as out of memory.
+nobody, asks nobody outside (it is told what the first run was told, as far as that was recorded), and what it writes
+to the context is lost with the step. If it ends there as it did before, the refusal is the cause. If it does not (it
+saw another clock) or can not run there, a guest that ended within a page of its limit counts as out of memory.
 """
 
 from __future__ import annotations

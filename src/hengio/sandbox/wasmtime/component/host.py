@@ -30,13 +30,13 @@ def log(guest: Guest, level: bytes, line: bytes) -> None:
 def get_context(guest: Guest, path: bytes) -> Value:
     """`get-context`."""
     calls = guest.context_calls
-    return _answer(too_many(guest) or calls.admits(len(path)) or calls.get(path))
+    return _answer(too_many(guest) or calls.admits(len(path)) or guest.world.get_context(path))
 
 
 def set_context(guest: Guest, key: bytes, value: bytes) -> Value:
     """`set-context`."""
     calls = guest.context_calls
-    status, reply = too_many(guest) or calls.admits(len(key), len(value)) or calls.set(key, value)
+    status, reply = too_many(guest) or calls.admits(len(key), len(value)) or guest.world.set_context(key, value)
     return Ok() if status is Status.OK else Err(Text(reply))
 
 
@@ -72,7 +72,7 @@ def _ask(guest: Guest, function: OutsideFunction, request: bytes, data: bytes = 
         denied = refusal(Status.LIMIT_EXCEEDED, f"a request has at most {REQUEST_LIMIT} bytes")
     if denied is not None:
         return denied
-    answer = guest.ask(function, request, data)
+    answer = guest.world.ask(function, request, data)
     return answer.status, answer.reply
 
 

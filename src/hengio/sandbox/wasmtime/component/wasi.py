@@ -7,8 +7,6 @@ has no word for denial in ends the call instead.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 
 from wasmtime.component import EnumType, FuncType, ResultType
@@ -36,6 +34,7 @@ from hengio.sandbox.wasmtime.component.values import (
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.streams import STDERR, STDIN, STDOUT
 from hengio.sandbox.wasmtime.wasi import Exit
+from hengio.sandbox.wasmtime.world import TIME_OF_DAY
 
 PREFIX = "wasi:"
 DENIALS = ("access-denied", "access", "not-permitted", "unsupported", "not-supported")
@@ -62,6 +61,7 @@ _READY = 0
 """The number of the one pollable that needs no time; the others are timers."""
 _CLOSED = Err(Variant("closed"))
 """Of `stream-error`."""
+_MONOTONIC = 1
 _RESOLUTION_NS = 1_000
 
 
@@ -117,11 +117,11 @@ def _random_bytes(guest: Guest, length: int) -> Value:
     if length > _MOST_RANDOM:
         raise Stop(OutcomeKind.TRAPPED, "bad_argument", f"more than {_MOST_RANDOM} random bytes at a time")
     guest.check()
-    return Bytes(os.urandom(length))
+    return Bytes(guest.world.random(length))
 
 
-def _random_word(_guest: Guest) -> Value:
-    return _u64(int.from_bytes(os.urandom(8), "little"))
+def _random_word(guest: Guest) -> Value:
+    return _u64(int.from_bytes(guest.world.random(8), "little"))
 
 
 def _seed(guest: Guest) -> Value:
@@ -179,49 +179,51 @@ def _wall_resolution(_guest: Guest) -> Value:
     return _moment(0, _RESOLUTION_NS)
 
 
-def _monotonic(guest: Guest) -> Value:
-    return _u64(_now(guest))
-
-
-def _at(guest: Guest, when: int) -> Value:
-    return Own(guest.timers.add(when), _POLLABLE)
-
-
-def _after(guest: Guest, duration: int) -> Value:
-    return _at(guest, _now(guest) + duration)
-
-
 def _moment(seconds: int, nanoseconds: int) -> Value:
     return Record((("seconds", _u64(seconds)), ("nanoseconds", Number("u32", nanoseconds))))
 
 
-def _now(guest: Guest) -> int:
-    """Nanoseconds since the call began, so that a guest does not see the host's uptime."""
-    return int((time.monotonic() - guest.started) * 1_000_000_000)
+class _Clocks:
+    """Time and the waiting for it. The monotonic clock counts from the call's start, so that a guest does not see the
+    host's uptime."""
 
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
-def _is_ready(guest: Guest, pollable: int) -> Value:
-    return Bool(guest.timers.due(pollable) <= _now(guest))
+    def _now(self, guest: Guest) -> int:
+        return guest.world.now(_MONOTONIC, self._clock)
 
+    def wall(self, guest: Guest) -> Value:
+        return _moment(*divmod(guest.world.now(TIME_OF_DAY, self._clock), 1_000_000_000))
 
-def _block(guest: Guest, pollable: int) -> None:
-    _sleep_until(guest, guest.timers.due(pollable))
+    def monotonic(self, guest: Guest) -> Value:
+        return _u64(self._now(guest))
 
+    def at(self, guest: Guest, when: int) -> Value:
+        return Own(guest.timers.add(when), _POLLABLE)
 
-def _poll(guest: Guest, pollables: Sequence[int]) -> Value:
-    """Sleeps until the first is due, the deadline or a cancel."""
-    if not pollables:
-        raise Stop(OutcomeKind.TRAPPED, "bad_argument", "a poll of nothing")
-    due = [guest.timers.due(pollable) for pollable in pollables]
-    _sleep_until(guest, min(due))
-    now = max(_now(guest), min(due))
-    return List([Number("u32", index) for index, when in enumerate(due) if when <= now])
+    def after(self, guest: Guest, duration: int) -> Value:
+        return self.at(guest, self._now(guest) + duration)
 
+    def is_ready(self, guest: Guest, pollable: int) -> Value:
+        return Bool(guest.timers.due(pollable) <= self._now(guest))
 
-def _sleep_until(guest: Guest, when: int) -> None:
-    left = when - _now(guest)
-    if left > 0:
-        guest.sleep(left / 1e9)
+    def block(self, guest: Guest, pollable: int) -> None:
+        self._sleep_until(guest, guest.timers.due(pollable))
+
+    def poll(self, guest: Guest, pollables: Sequence[int]) -> Value:
+        """Sleeps until the first is due, the deadline or a cancel."""
+        if not pollables:
+            raise Stop(OutcomeKind.TRAPPED, "bad_argument", "a poll of nothing")
+        due = [guest.timers.due(pollable) for pollable in pollables]
+        self._sleep_until(guest, min(due))
+        now = max(self._now(guest), min(due))
+        return List([Number("u32", index) for index, when in enumerate(due) if when <= now])
+
+    def _sleep_until(self, guest: Guest, when: int) -> None:
+        left = when - self._now(guest)
+        if left > 0:
+            guest.world.sleep(left)
 
 
 def dropped(guest: Guest, type_: int, number: int) -> None:
@@ -244,18 +246,12 @@ _OURS: dict[str, HostFunction] = {
     "wasi:cli/terminal-stdout#get-terminal-stdout": _nothing,
     "wasi:cli/terminal-stderr#get-terminal-stderr": _nothing,
     "wasi:clocks/wall-clock#resolution": _wall_resolution,
-    "wasi:clocks/monotonic-clock#now": _monotonic,
     "wasi:clocks/monotonic-clock#resolution": _resolution,
-    "wasi:clocks/monotonic-clock#subscribe-instant": _at,
-    "wasi:clocks/monotonic-clock#subscribe-duration": _after,
     "wasi:random/random#get-random-bytes": _random_bytes,
     "wasi:random/random#get-random-u64": _random_word,
     "wasi:random/insecure#get-insecure-random-bytes": _random_bytes,
     "wasi:random/insecure#get-insecure-random-u64": _random_word,
     "wasi:random/insecure-seed#insecure-seed": _seed,
-    "wasi:io/poll#poll": _poll,
-    "wasi:io/poll#[method]pollable.ready": _is_ready,
-    "wasi:io/poll#[method]pollable.block": _block,
     **{f"{_INPUT_STREAM}{name}": _closed for name in ("read", "blocking-read", "skip", "blocking-skip")},
     f"{_INPUT_STREAM}subscribe": _ready,
     f"{_OUTPUT_STREAM}check-write": _room,
@@ -273,7 +269,7 @@ _OURS: dict[str, HostFunction] = {
 _DENIED = {"wasi:io/error", "wasi:cli/terminal-input", "wasi:cli/terminal-output", "wasi:filesystem/types"} | {
     f"wasi:sockets/{name}" for name in ("network", "udp", "udp-create-socket", "tcp", "tcp-create-socket")
 } | {"wasi:sockets/ip-name-lookup"}  # fmt: skip
-INTERFACES = frozenset(name.partition("#")[0] for name in (*_OURS, "wasi:clocks/wall-clock#")) | _DENIED
+INTERFACES = frozenset(name.partition("#")[0] for name in (*_OURS, "wasi:io/poll#")) | _DENIED
 """What may be imported, without its version."""
 
 
@@ -281,11 +277,17 @@ class Wasi:
     """The functions of preview 2."""
 
     def __init__(self, clock: Clock) -> None:
-        def wall(_guest: Guest) -> Value:
-            seconds, micros = divmod(max(0, clock.now()), 1_000_000)
-            return _moment(seconds, micros * 1_000)
-
-        self._functions = {**_OURS, "wasi:clocks/wall-clock#now": wall}
+        clocks = _Clocks(clock)
+        self._functions: dict[str, HostFunction] = {
+            **_OURS,
+            "wasi:clocks/wall-clock#now": clocks.wall,
+            "wasi:clocks/monotonic-clock#now": clocks.monotonic,
+            "wasi:clocks/monotonic-clock#subscribe-instant": clocks.at,
+            "wasi:clocks/monotonic-clock#subscribe-duration": clocks.after,
+            "wasi:io/poll#poll": clocks.poll,
+            "wasi:io/poll#[method]pollable.ready": clocks.is_ready,
+            "wasi:io/poll#[method]pollable.block": clocks.block,
+        }
 
     def function(self, name: str, type_: FuncType) -> tuple[HostFunction, bool]:
         """The function of a full name, and whether it looks at its arguments."""

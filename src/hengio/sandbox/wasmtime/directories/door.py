@@ -19,13 +19,20 @@ _ERRNO = {
 }
 
 
+class Asked(Protocol):
+    """Who is asked: the guest's world."""
+
+    def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered: ...
+
+
 class Asking(Protocol):
     """Who asks: the guest."""
 
     call: Call
     host_calls: int
 
-    def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered: ...
+    @property
+    def world(self) -> Asked: ...
 
 
 class Door:
@@ -40,7 +47,7 @@ class Door:
         asking.host_calls += 1
         if asking.host_calls > asking.call.limits.host_calls:
             raise Fault(Errno.DQUOT)
-        answer = asking.ask(function, "/".join(path).encode())
+        answer = asking.world.ask(function, "/".join(path).encode())
         if answer.status is not Status.OK:
             raise Fault(_ERRNO[answer.status])
         return answer.reply

@@ -21,7 +21,7 @@ def save(guest: Guest, files: Iterable[tuple[str, Written]]) -> tuple[OutcomeKin
     """
     for path, file in files:
         try:
-            answer = guest.ask("file_write", path.encode(), file.data)
+            answer = guest.world.ask("file_write", path.encode(), file.data)
         except Stop as stop:
             return stop.kind, Failure(stop.code, f"{stop.message} (while /out/{path} was saved)")
         if answer.status is not Status.OK:

@@ -1,0 +1,1 @@
+"""Recording a call and playing it again, free of the engine."""

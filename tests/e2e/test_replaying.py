@@ -1,0 +1,98 @@
+"""`hengio module tape` and `replay`: a call that failed in a job, on another machine's terms."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.guests import command
+from tests.support.tapes import asking
+
+
+def hengio(*arguments: str | Path, cwd: Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    line = [sys.executable, "-m", "hengio", *map(str, arguments)]
+    return subprocess.run(line, input=given, capture_output=True, timeout=120, check=False, cwd=cwd)
+
+
+def failed_job(folder: Path) -> str:
+    """A job whose module trapped after it read a file; its execution."""
+    (folder / "bad.wasm").write_bytes(asking(("file_read", "a.json"), then="unreachable"))
+    (folder / "good.wasm").write_bytes(asking(("file_read", "a.json")))
+    (folder / "other.wasm").write_bytes(asking(("file_read", "b.json")))
+    (folder / "a.json").write_text('{"rows": 3}')
+    step = {"id": "s", "type": "wasm", "config": {"module_id": "bad"}}
+    (folder / "job.json").write_text(json.dumps({"name": "j", "max_retries": 0, "steps": [step]}))
+    options = ["--module", "bad=bad.wasm", "--grant", "bad=file:read a.json", "--put", "a.json=a.json"]
+    done = hengio("job", "run", "job.json", *options, "--data-dir", "d", "--json", cwd=folder)
+    assert done.returncode == 10, done.stderr.decode()
+    found: str = json.loads(done.stdout)["execution_id"]
+    return found
+
+
+@pytest.mark.requirement("R9.1", "R9.4")
+def test_a_failed_call_is_taken_along_replayed_and_tried_with_a_repaired_module(tmp_path: Path) -> None:
+    execution = failed_job(tmp_path)
+    assert (
+        f"hengio module replay {execution}:s"
+        in hengio("module", "logs", "--data-dir", "d", cwd=tmp_path).stdout.decode()
+    )
+    here = hengio("module", "replay", f"{execution}:s", "--data-dir", "d", cwd=tmp_path)
+    assert here.returncode == 0, here.stdout.decode()
+    assert "identical" in here.stdout.decode()
+    taken = hengio("module", "tape", execution, "s", "-o", "t.tape", "--data-dir", "d", "--json", cwd=tmp_path)
+    about = json.loads(taken.stdout)
+    assert (about["module"], about["outcome"], about["events"]) == ("bad@0.0.1", "trapped", 1)
+
+    def replayed(*options: str) -> tuple[int, Any]:
+        done = hengio("module", "replay", "t.tape", *options, "--json", "--data-dir", "elsewhere", cwd=tmp_path)
+        return done.returncode, json.loads(done.stdout)
+
+    code, told = replayed("--module", "bad.wasm")
+    assert (code, told["identical"], told["fuel"], told["fuel_used"]) == (0, True, "equal", told["fuel_recorded"])
+    code, told = replayed("--module", "good.wasm")
+    assert (code, told["divergence"]["came"]) == (10, "the outcome succeeded")
+    code, told = replayed("--module", "other.wasm")
+    assert (code, told["divergence"]) == (
+        10,
+        {"event": 1, "expected": "file_read a.json", "came": "file_read b.json"},
+    )
+    code, told = replayed()
+    assert (code, told["error"]["code"]) == (3, "not_found")
+    assert "--module" in told["error"]["hint"]
+
+
+@pytest.mark.requirement("R9.1", "R9.2")
+def test_a_local_run_is_recorded_and_replayed(tmp_path: Path) -> None:
+    (tmp_path / "exits.wasm").write_bytes(command('(func (export "_start") (call $exit (i32.const 3)))'))
+    done = hengio("module", "test", "exits.wasm", "--record", "t.tape", cwd=tmp_path)
+    assert done.returncode == 10
+    piped = hengio(
+        "module", "replay", "-", "--module", "exits.wasm", given=(tmp_path / "t.tape").read_bytes(), cwd=tmp_path
+    )
+    assert piped.returncode == 0, piped.stderr.decode()
+    assert "exits run, failed, 0 events" in piped.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["replay", "garbage"], 2, "this is no tape"),
+        (["replay", "missing.tape"], 3, "there is no tape missing.tape"),
+        (["tape", "0193", "s", "-o", "t", "--data-dir", "nowhere"], 3, "there is no database"),
+        (["test", "exits.wasm", "--record", "no/such/folder"], 2, "cannot be written"),
+    ],
+)
+def test_what_can_not_be_replayed_or_recorded_says_why(
+    tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tmp_path / "garbage").write_bytes(b"\x1f\x8b garbage")
+    (tmp_path / "exits.wasm").write_bytes(command('(func (export "_start") (call $exit (i32.const 3)))'))
+    done = hengio("module", *arguments, cwd=tmp_path)
+    said = " ".join((done.stdout + done.stderr).decode().split())
+    assert (done.returncode, "Traceback" in said) == (code, False), said
+    assert words in said
