@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hengio.sandbox.wasmtime.directories.content import Written
@@ -14,7 +15,7 @@ from hengio.sandbox.wasmtime.directories.quota import ENTRY_BYTES, Quota
 from hengio.sandbox.wasmtime.directories.tree import Tree
 from hengio.sandbox.wasmtime.errno import Errno, Fault
 
-LIMIT = 6 * ENTRY_BYTES
+LIMIT = 4 * ENTRY_BYTES
 PATH = st.lists(st.sampled_from("ab"), max_size=3).map(tuple)
 SIZE = st.integers(0, 2 * ENTRY_BYTES)
 STEP = st.one_of(
@@ -120,7 +121,8 @@ def answer(act: Callable[..., object], *arguments: object) -> Errno:
 
 @pytest.mark.requirement("R2.5", "R3.4")
 @given(st.lists(STEP, max_size=30))
-def test_the_tree_does_what_the_model_does_and_holds_its_quota(steps: list[tuple[str, Path]]) -> None:
+@example([("make_file", ("a",)), ("resize", ("a",), LIMIT)])
+def test_the_tree_does_what_the_model_does_and_holds_its_quota(steps: list[tuple[Any, ...]]) -> None:
     quota, model = Quota(LIMIT), Model()
     tree = Tree(quota)
     for name, *arguments in steps:
