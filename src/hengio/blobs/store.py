@@ -20,7 +20,7 @@ from hengio.errors import Refused
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-AREAS = ("modules", "artifacts", "outputs", "files")
+AREAS = ("modules", "artefacts", "outputs", "files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,20 @@ from typing import Literal
 import msgspec
 
 from hengio.model.module import Limits
+from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits
 from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
 from hengio.settings import Settings
 
 
-def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | None = None) -> WasmtimeSandbox:
-    """The sandbox as it is set; `tiers` is for commands that want one fuel count for one module."""
+def open_sandbox(
+    settings: Settings,
+    *,
+    tiers: Literal["both", "optimized"] | None = None,
+    artefacts: Artefacts | None = None,
+) -> WasmtimeSandbox:
+    """The sandbox as it is set; `tiers` is for commands that want one fuel count for one module. It closes
+    `artefacts`."""
     chosen = settings.sandbox
     made = SandboxSettings(
         cache_bytes=chosen.cache_mb << 20,
@@ -23,7 +30,7 @@ def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized"] | No
     )
     if chosen.threads is not None:
         made = msgspec.structs.replace(made, threads=chosen.threads)
-    return WasmtimeSandbox(made)
+    return WasmtimeSandbox(made, artefacts=artefacts)
 
 
 def default_limits(settings: Settings) -> Limits:

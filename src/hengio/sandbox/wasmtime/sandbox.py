@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Literal
 
@@ -18,15 +19,19 @@ from hengio.errors import Corrupt, NotFound, Refused, Unavailable
 from hengio.model.module import ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call, Fetch
+from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
+from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler, DigestMismatch
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits, Workshop
 from hengio.sandbox.wasmtime.config import Tier
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, TICK_SECONDS, GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.inspect import Ceilings, inspect
 from hengio.sandbox.wasmtime.perform import ended_before, perform
+from hengio.sandbox.wasmtime.tally import Tally
 from hengio.sandbox.wasmtime.witness import Witness
 
 log = structlog.get_logger("hengio.sandbox")
@@ -49,27 +54,43 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
 
 
 class WasmtimeSandbox:
-    """Runs guests in this process, each call in an instance of its own. Usable from any number of event loops."""
+    """Runs guests in this process, each call in an instance of its own. Usable from any number of event loops.
 
-    def __init__(self, settings: SandboxSettings | None = None, *, clock: Clock | None = None) -> None:
+    With `artefacts`, which are closed with it, compiled code outlives the process.
+    """
+
+    def __init__(
+        self,
+        settings: SandboxSettings | None = None,
+        *,
+        clock: Clock | None = None,
+        artefacts: Artefacts | None = None,
+    ) -> None:
         settings = settings or SandboxSettings()
         self.cache = Cache(max_bytes=settings.cache_bytes, max_count=settings.cache_modules)
         self._ceilings = settings.ceilings
         clock = clock or SystemClock()
         self._workshop = Workshop(settings.compile_limits)
+        self._tally = Tally()
+        self._artefacts = artefacts
+        code = CodeSource(self._workshop, self._tally, artefacts)
         slots = settings.threads + _SPARE_SLOTS
 
         def compiler(tier: Tier) -> Compiler:
             engine = GuestEngine.pooled(tier, slots=slots)
-            return Compiler(engine, self._workshop, clock=clock, ceilings=settings.ceilings)
+            return Compiler(engine, code, clock=clock, ceilings=settings.ceilings)
 
         self._compiler = compiler("optimized")
         self._baseline = compiler("baseline") if settings.tiers == "both" else None
-        self._witness = Witness(self._workshop, clock=clock, ceilings=settings.ceilings)
+        own = CodeSource(self._workshop, self._tally)  # small and rare: not worth waiting for a store
+        self._witness = Witness(own, clock=clock, ceilings=settings.ceilings)
         self._threads = Threads(settings.threads, stack_bytes=THREAD_STACK_BYTES)
         self._compiling = ThreadPoolExecutor(_COMPILING, thread_name_prefix="hengio-compile")
         self._improving = ThreadPoolExecutor(1, thread_name_prefix="hengio-improve")
         self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
+        self._begun: dict[str, Future[Compiled]] = {}
+        self._improvements: dict[str, Future[Compiled | None]] = {}
+        self._beginning = threading.Lock()
 
     def inspect(self, binary: bytes) -> ModuleFacts:
         facts = inspect(binary, self._compiler.engine.handle, self._ceilings)
@@ -93,6 +114,7 @@ class WasmtimeSandbox:
         return outcome
 
     async def _run(self, compiled: Compiled, guest: Guest) -> Outcome:
+        self._tally.call(compiled.engine.tier)
         try:
             return await self._threads.submit(lambda: perform(compiled, guest, witness=self._witness))
         except asyncio.CancelledError:
@@ -130,10 +152,31 @@ class WasmtimeSandbox:
                 compiled = self.cache.peek(digest)
                 if compiled is None:
                     binary = await fetch()
-                    compiled = await key[0].run_in_executor(self._compiling, self._compile, binary, digest)
+                    compiled = await asyncio.shield(asyncio.wrap_future(self._begin(binary, digest)))
                 return compiled
             finally:
                 self._loading.pop(key, None)
+
+    def prepare(self, binary: bytes, digest: str) -> None:
+        with suppress(RuntimeError):  # closing
+            self._begin(binary, digest).add_done_callback(lambda made: _tell(made, digest))
+
+    async def prepared(self, digest: str) -> None:
+        for under_way in (self._begun, self._improvements):  # the second is begun by the first
+            future = under_way.get(digest)
+            if future is not None:
+                await asyncio.gather(asyncio.shield(asyncio.wrap_future(future)), return_exceptions=True)
+        if self._artefacts is not None:
+            await asyncio.to_thread(self._artefacts.flush)
+
+    def _begin(self, binary: bytes, digest: str) -> Future[Compiled]:
+        """The compilation that is under way, or a new one."""
+        with self._beginning:
+            if digest not in self._begun:
+                future = self._begun[digest] = self._compiling.submit(self._compile, binary, digest)
+                future.add_done_callback(lambda _: self._begun.pop(digest, None))
+                return future
+            return self._begun[digest]
 
     def _compile(self, binary: bytes, digest: str) -> Compiled:
         """Compile and keep, even if by now nobody waits for it."""
@@ -145,6 +188,8 @@ class WasmtimeSandbox:
         """What is there soonest; baseline code is followed by optimised code, which takes its place in the cache."""
         if self._baseline is None:
             return self._compiler.compile(binary, digest)
+        if (kept := self._compiler.recall(binary, digest)) is not None:
+            return kept
         try:
             compiled = self._baseline.compile(binary, digest)
         except DigestMismatch:
@@ -152,7 +197,8 @@ class WasmtimeSandbox:
         except Refused:  # Winch does not know all that Cranelift does, which has the last word
             return self._compiler.compile(binary, digest)
         with suppress(RuntimeError):  # closing
-            self._improving.submit(self._improve, binary, digest)
+            future = self._improvements[digest] = self._improving.submit(self._improve, binary, digest)
+            future.add_done_callback(lambda _: self._improvements.pop(digest, None))
         return compiled
 
     def _improve(self, binary: bytes, digest: str) -> Compiled | None:
@@ -168,6 +214,22 @@ class WasmtimeSandbox:
         if digest in self.cache:
             self.cache.put(improved)
         return improved
+
+    def statistics(self) -> SandboxStatistics:
+        tally, counters = self._tally, self.cache.counters
+        return SandboxStatistics(
+            cache_hits=counters.hits,
+            cache_misses=counters.misses,
+            cache_evictions=counters.evictions,
+            modules=len(self.cache),
+            bytes=self.cache.bytes,
+            artefact_hits=tally.artefact_hits,
+            artefact_misses=tally.artefact_misses,
+            artefacts_refused=0 if self._artefacts is None else self._artefacts.refused,
+            calls=dict(tally.calls),
+            compilations=dict(tally.compilations),
+            compile_seconds=dict(tally.compile_seconds),
+        )
 
     def running(self) -> tuple[Guest, ...]:
         """The guests that run at this moment."""
@@ -192,6 +254,15 @@ class WasmtimeSandbox:
         for engine in self._engines:
             engine.close()
         self._witness.close()
+        if self._artefacts is not None:
+            self._artefacts.close()
+
+
+def _tell(made: Future[Compiled], digest: str) -> None:
+    """Log why a module could not be made ready, unless it is for closing; nobody waits for it."""
+    error = None if made.cancelled() else made.exception()
+    if error is not None and not isinstance(error, Unavailable):
+        log.warning("module_not_prepared", digest=digest, reason=str(error))
 
 
 def _left_traces(outcome: Outcome) -> bool:
