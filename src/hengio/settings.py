@@ -14,9 +14,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from hengio import secret
 from hengio.errors import Problem, Refused
 
 CONFIG_FILE = "HENGIO_CONFIG"
@@ -74,6 +75,7 @@ class SandboxSettings(Area):
     tape_days: float = Field(30.0, gt=0, description="days after which tapes are deleted")
     cache_modules: int = Field(256, ge=1, description="compiled modules kept in memory")
     cache_mb: int = Field(512, ge=1, description="MiB of compiled code kept in memory")
+    artefacts_mb: int = Field(1024, ge=0, description="MiB of compiled code kept in data_dir; 0 keeps none anywhere")
 
 
 class Secret(Area):
@@ -107,6 +109,9 @@ class Settings(BaseSettings):
         None, description="sqlite:///file.db or postgresql://…; default: in data_dir"
     )
     objects_url: str | None = Field(None, description="file:///folder, s3://… or memory://; default: in data_dir")
+    secret_key: SecretStr | None = Field(
+        None, description="32 random bytes or more, base64 or hexadecimal; default: made once in data_dir"
+    )
     s3: S3Settings = S3Settings()
     worker: WorkerSettings = WorkerSettings()
     sandbox: SandboxSettings = SandboxSettings()
@@ -117,6 +122,13 @@ class Settings(BaseSettings):
     secrets: dict[str, Secret] = Field(
         default_factory=dict, description="secrets that modules use by name: name = {value, hosts}"
     )
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_secret(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None:
+            secret.decode(given.get_secret_value())
+        return given
 
     @classmethod
     def settings_customise_sources(

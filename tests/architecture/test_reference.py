@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from hengio import errors
+from hengio.api.metrics import families
 from hengio.cli.main import app
 from hengio.definition.configs import CONFIGS, CsvFormat, Transformations, XlsxFormat
 from hengio.definition.expressions import condition
@@ -20,6 +21,7 @@ from hengio.definition.validate import validate
 from hengio.model.event import EventType
 from hengio.model.job import Job
 from hengio.model.step import Step
+from hengio.sandbox.statistics import SandboxStatistics
 from hengio.settings import Settings
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -47,6 +49,15 @@ def commands() -> set[str]:
     return found
 
 
+def metrics() -> set[str]:
+    none: dict[str, int] = {}
+    values = {one.name: none if "Mapping" in str(one.type) else 0 for one in fields(SandboxStatistics)}
+    return {
+        f"{metric.name}_total" if metric.type == "counter" else metric.name
+        for metric in families(SandboxStatistics(**values))  # type: ignore[arg-type]
+    }
+
+
 def definition_fields() -> set[str]:
     structs = (Job, Step, *CONFIGS.values(), CsvFormat, XlsxFormat, Transformations)
     return {field.name for struct in structs for field in fields(struct)}
@@ -63,6 +74,7 @@ def definition_fields() -> set[str]:
             {kind.code for kind in errors.HengioError.__subclasses__() if kind.__module__ == "hengio.errors"},
         ),
         ("cli.md", commands()),
+        ("metrics.md", metrics()),
     ],
 )
 def test_a_reference_page_has_a_heading_for_everything_and_nothing_else(page: str, known: set[str]) -> None:

@@ -167,7 +167,9 @@ async def test_an_altered_binary_never_runs_and_raises_an_alert(
 ) -> None:
     async with embedded(Settings(data_dir=tmp_path)) as system:
         module = await system.modules.register("reader", "1.0.0", READER)
+        await system.sandbox.prepared(module.digest)  # its code is kept, which changes nothing
         await system.areas.modules.put(f"{module.id}.wasm", SPINNER)
+    async with embedded(Settings(data_dir=tmp_path)) as system:
         finished = await run(system, {"module_id": "reader"})
         assert (finished.runs[0].kind, finished.execution.state.value) == ("module_refused", "failed")
         (alert,) = await system.storage.audit.find(action="module.digest_mismatch", limit=5)

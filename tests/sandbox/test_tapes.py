@@ -11,7 +11,8 @@ import pytest
 from hengio.model.outcome import OutcomeKind
 from hengio.model.tape import ContextCall, Random, Request, Sleep, Times
 from hengio.sandbox.protocol import Answered, Ask, Status
-from hengio.sandbox.wasmtime.sandbox import SandboxSettings, WasmtimeSandbox
+from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, WASI, Variables, command, entry, fetching, make_call, reactor, text
 from tests.support.tapes import asking, play, record
 from tests.support.waiting import LONG_SECONDS

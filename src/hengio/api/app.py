@@ -1,10 +1,12 @@
-"""The HTTP application. For now: is this process alive, and can it work (H9)?"""
+"""The HTTP application. For now: is this process alive, can it work, and what did it do (H9)?"""
 
 from __future__ import annotations
 
 from fastapi import FastAPI, Response
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from hengio import __version__
+from hengio.api.metrics import Metrics
 from hengio.errors import HengioError
 from hengio.wiring.embedded import System
 
@@ -32,5 +34,12 @@ def create_app(system: System) -> FastAPI:
             checks["objects" if "database" in checks else "database"] = error.message
             response.status_code = 503
         return {"status": "ready" if response.status_code != 503 else "unavailable", "checks": checks}
+
+    metrics = Metrics(system.sandbox)
+
+    @app.get("/metrics")
+    async def numbers() -> Response:
+        """For Prometheus."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return app

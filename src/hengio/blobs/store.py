@@ -20,7 +20,7 @@ from hengio.keys import check_key
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-AREAS = ("modules", "artifacts", "outputs", "files", "tapes")
+AREAS = ("modules", "artefacts", "outputs", "files", "tapes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from hengio.definition.parse import read
 from hengio.errors import Refused
 from hengio.grants.check import read as read_grant
 from hengio.model.grant import Grant
+from hengio.model.module import Module
 from hengio.wiring import process
 from hengio.wiring.embedded import System, embedded
 
@@ -73,17 +74,19 @@ async def _run(
     return exit_code(finished.execution.state)
 
 
-async def register(system: System, modules: dict[str, Path]) -> None:
+async def register(system: System, modules: dict[str, Path]) -> list[Module]:
     """Register modules by `NAME` (then as version 0.0.1) or `NAME@VERSION`. An error names module and file."""
+    registered = []
     for reference, path in modules.items():
         name, _, version = reference.partition("@")
         binary = read_bytes(path, what="module")
         try:
-            await system.modules.register(name, version or FIRST_VERSION, binary)
+            registered.append(await system.modules.register(name, version or FIRST_VERSION, binary))
         except Refused as error:
             raise Refused(
                 f"module {reference}, {path}: {error.message}", hint=error.hint, problems=error.problems
             ) from error
+    return registered
 
 
 async def grant(system: System, grants: list[str]) -> None:

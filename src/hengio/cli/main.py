@@ -184,6 +184,27 @@ def module_learn(
     raise typer.Exit(done)
 
 
+@module_app.command("register")
+def module_register(
+    modules: Annotated[
+        list[str], typer.Argument(help="Modules, as 0.0.1 if no version is named.", metavar="NAME[@VERSION]=FILE.wasm")
+    ],
+    grant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Let a module reach something outside; repeatable.", metavar="NAME[@VERSION]='PERMISSION RESOURCE'"
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Check, store and compile modules, so that their first calls need not wait for it (R6)."""
+    from hengio.cli.register import register_files
+
+    raise typer.Exit(register_files(modules, grants=grant or [], data_dir=data_dir, as_json=json))
+
+
 @module_app.command("permissions")
 def module_permissions(
     module: Annotated[str, typer.Argument(help="A registered module: NAME, NAME@VERSION or its id.")],

@@ -34,7 +34,7 @@ class ModuleRegistry:
 
     async def register(self, name: str, version: str, binary: bytes, *, grants: tuple[Grant, ...] = ()) -> Module:
         """Check, digest and store a binary (R6.1-R6.4) with what it may do outside (R4.1-R4.6); the same one again is
-        the one that exists, with the grants that it has.
+        the one that exists, with the grants that it has. Compiling begins at once, ahead of the first call.
 
         Raises `Refused` for a bad name, version, grant or binary, `Conflict` for another binary under that version.
         The binary is stored before its row: a crash between leaves an object nobody names, never a row without one.
@@ -57,12 +57,14 @@ class ModuleRegistry:
         )
         known = await self._registered(module)
         if known is not None:
+            self.sandbox.prepare(binary, known.digest)
             return known
         await self.binaries.put(_key(module), binary)
         added = await self.store.add(module)
         if added.id != module.id:
             await self.binaries.delete(_key(module))
         self._known.clear()
+        self.sandbox.prepare(binary, added.digest)
         return added
 
     async def grant(self, reference: str, grants: tuple[Grant, ...], *, actor: str) -> Module:

@@ -12,6 +12,7 @@ from hengio.model.grant import Grant
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import LogLine, Outcome
 from hengio.model.tape import TapeMode
+from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.tapes.play import Player
 
 Fetch = Callable[[], Awaitable[bytes]]
@@ -128,10 +129,23 @@ class Sandbox(Protocol):
         """Parse and validate a binary; raises `Refused` naming what is missing or not offered (ABI: Kinds)."""
         ...
 
+    def prepare(self, binary: bytes, digest: str) -> None:
+        """Begin to make the module ready, in every tier, for calls here and, where code is kept, in other processes.
+        Returns at once; a module that can not be made ready is found out by its first call."""
+        ...
+
+    async def prepared(self, digest: str) -> None:
+        """Wait until what was begun for the module is over and kept."""
+        ...
+
     async def call(self, call: Call, fetch: Fetch) -> Outcome:
         """Run one call. `fetch` yields the binary when it is not in the cache; the digest is checked against
         it before anything is compiled (R14.4), a mismatch is `module_refused`. Cancelling the awaiting task
         ends the guest at its next check and is raised as `CancelledError`."""
+        ...
+
+    def statistics(self) -> SandboxStatistics:
+        """What happened so far."""
         ...
 
     async def close(self) -> None:

@@ -117,7 +117,7 @@ class WasmStep:
             limits=self._limits(config, module, request.timeout_seconds),
             context=view,
             output_mode=config.output_mode,
-            env={**guest.environment(request), **config.env} if module.facts.kind == "command" else {},
+            env={} if module.facts.kind == "reactor" else {**guest.environment(request), **config.env},
             on_log=request.on_log,
             outside=outside,
             directories=() if outside is None else outside.scope.directories,

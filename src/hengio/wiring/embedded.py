@@ -7,11 +7,10 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from hengio.blobs.protocol import Blobs
-from hengio.blobs.store import S3Options, open_blobs
 from hengio.clock import Clock, SystemClock
 from hengio.dispatch.events import Events
 from hengio.dispatch.local import LocalDispatcher
@@ -21,6 +20,7 @@ from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
 from hengio.registry.modules import ModuleRegistry
+from hengio.sandbox.protocol import Sandbox
 from hengio.service.jobs import JobService
 from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
@@ -30,6 +30,8 @@ from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
 from hengio.targets.databases import Databases
+from hengio.wiring.artefacts import open_artefacts
+from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.tapes import make_tapes
@@ -59,21 +61,15 @@ class System:
     storage: Storage
     areas: Areas
     events: Events
+    sandbox: Sandbox
     modules: ModuleRegistry
     jobs: JobService
     recovered: int
 
 
 def open_areas(settings: Settings) -> Areas:
-    """The object store's areas."""
-    secret = settings.s3.secret_key
-    s3 = S3Options(
-        endpoint=settings.s3.endpoint,
-        access_key=settings.s3.access_key,
-        secret_key=None if secret is None else secret.get_secret_value(),
-        region=settings.s3.region,
-    )
-    return Areas(**{area: open_blobs(settings.objects, area=area, s3=s3) for area in _AREAS})
+    """The object store's areas that the running parts use by name."""
+    return Areas(**{field.name: open_area(settings, field.name) for field in fields(Areas)})
 
 
 @asynccontextmanager
@@ -93,7 +89,7 @@ async def embedded(
         stack.push_async_callback(storage.close)
         await storage.open()
         areas = open_areas(settings)
-        sandbox = open_sandbox(settings)
+        sandbox = open_sandbox(settings, artefacts=open_artefacts(settings))
         stack.push_async_callback(sandbox.close)
         databases = open_databases(settings)
         stack.push_async_callback(databases.close)
@@ -148,7 +144,7 @@ async def embedded(
             watching = group.create_task(reconciler.run(), name="reconciler")
             sweeping = group.create_task(tapes.run(), name="tapes")
             try:
-                yield System(settings, storage, areas, events, modules, jobs, recovered)
+                yield System(settings, storage, areas, events, sandbox, modules, jobs, recovered)
             finally:
                 watching.cancel()
                 sweeping.cancel()

@@ -9,18 +9,24 @@ import msgspec
 from hengio.model.module import Limits
 from hengio.sandbox.processes.sandbox import ProcessSandbox
 from hengio.sandbox.protocol import Sandbox
+from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from hengio.settings import Settings
 
 
-def open_sandbox(settings: Settings, *, tiers: Literal["both", "optimized", "baseline"] | None = None) -> Sandbox:
-    """The sandbox as it is set; `tiers` is for commands that want one compiler."""
+def open_sandbox(
+    settings: Settings,
+    *,
+    tiers: Literal["both", "optimized", "baseline"] | None = None,
+    artefacts: Artefacts | None = None,
+) -> Sandbox:
+    """The sandbox as it is set; `tiers` is for commands that want one compiler. It closes `artefacts`."""
     made = _made(settings, tiers)
     if settings.sandbox.isolation == "process":
-        return ProcessSandbox(made, highest=highest_limits(settings))
-    return WasmtimeSandbox(made)
+        return ProcessSandbox(made, highest=highest_limits(settings), artefacts=artefacts)
+    return WasmtimeSandbox(made, artefacts=artefacts)
 
 
 def open_replaying(settings: Settings, *, tiers: Literal["optimized", "baseline"]) -> Sandbox:

@@ -33,12 +33,14 @@ from hengio.sandbox.wasmtime import memory
 from hengio.sandbox.wasmtime.attempt import Runnable
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiler
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.component.compile import ComponentCompiler
 from hengio.sandbox.wasmtime.config import COMPONENT, Tier
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.inspect import Ceilings
 from hengio.sandbox.wasmtime.perform import misfit, perform
+from hengio.sandbox.wasmtime.tally import Tally
 from hengio.sandbox.wasmtime.witness import Witness
 
 _SLOTS = 2
@@ -98,11 +100,11 @@ class _Process:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._workshop = _Workshop(channel)
+        self._code = CodeSource(_Workshop(channel), Tally())
         self._clock, self._ceilings = SystemClock(), Ceilings()
         self._compilers: dict[Tier, Compiler | ComponentCompiler] = {}
         self._caches: dict[Tier, Cache] = {}
-        self._witness = Witness(self._workshop, clock=self._clock, ceilings=self._ceilings)
+        self._witness = Witness(self._code, clock=self._clock, ceilings=self._ceilings)
 
     def serve(self) -> None:
         """Until the other side is gone."""
@@ -158,9 +160,9 @@ class _Process:
     def _made(self, tier: Tier) -> Compiler | ComponentCompiler:
         if tier in COMPONENT:
             engine = memory.engine(tier)
-            return ComponentCompiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
+            return ComponentCompiler(engine, self._code, clock=self._clock, ceilings=self._ceilings)
         engine = GuestEngine.pooled(tier, slots=_SLOTS)
-        return Compiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
+        return Compiler(engine, self._code, clock=self._clock, ceilings=self._ceilings)
 
 
 def _told(channel: Channel, word: Word, payload: bytes) -> Told:

@@ -9,14 +9,17 @@ from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import msgspec
 import structlog
 
 from hengio.errors import Refused, Unavailable
 from hengio.sandbox.binary import is_component
 from hengio.sandbox.processes.wire import file_of
 from hengio.sandbox.protocol import Fetch
+from hengio.sandbox.statistics import SandboxStatistics
+from hengio.sandbox.wasmtime.cache import Counters
 from hengio.sandbox.wasmtime.compile import checked
-from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.config import BETTER, Tier
 from hengio.sandbox.wasmtime.library import SandboxSettings
 
@@ -36,11 +39,11 @@ class Entry:
         self._codes: dict[Tier, int] = {}
         self._compiling: defaultdict[Tier, threading.Lock] = defaultdict(threading.Lock)
 
-    def code(self, tier: Tier, workshop: Workshop) -> int:
-        """The file of its code for a tier, compiled if it is not there. Raises as `Workshop.compile`."""
+    def code(self, tier: Tier, source: CodeSource) -> int:
+        """The file of its code for a tier, compiled if it is not there. Raises as `Compiles.compile`."""
         with self._compiling[tier]:
             if tier not in self._codes:
-                code = workshop.compile(self.bytes, tier)
+                code = source.load(bytes, self.bytes, self.digest, tier, source.kept(self.digest, tier))
                 self._codes[tier] = file_of(code, "hengio-code")
                 self.size += len(code)
             return self._codes[tier]
@@ -54,8 +57,9 @@ class Entry:
 class Codes:
     """The entries in use, least recently used ones leave first, by bytes and by count."""
 
-    def __init__(self, settings: SandboxSettings, workshop: Workshop) -> None:
-        self.workshop = workshop
+    def __init__(self, settings: SandboxSettings, source: CodeSource) -> None:
+        self.source = source
+        self.counters = Counters()
         self._settings = settings
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = threading.Lock()
@@ -71,7 +75,7 @@ class Codes:
         key = (asyncio.get_running_loop(), digest)
         async with self._loading.setdefault(key, asyncio.Lock()):
             try:
-                known = self._known(digest)
+                known = self._entries.get(digest)
                 if known is None:
                     binary = await fetch()
                     known = await key[0].run_in_executor(self._compiling, self._first, binary, digest)
@@ -85,7 +89,7 @@ class Codes:
         if better is None:
             return True
         try:
-            entry.code(better, self.workshop)
+            entry.code(better, self.source)
         except (Refused, Unavailable) as error:
             log.info("module_not_optimized", digest=entry.digest, reason=str(error))
             return False
@@ -95,21 +99,36 @@ class Codes:
     def _known(self, digest: str) -> Entry | None:
         with self._lock:
             entry = self._entries.get(digest)
-            if entry is not None:
+            if entry is None:
+                self.counters.misses += 1
+            else:
+                self.counters.hits += 1
                 self._entries.move_to_end(digest)
             return entry
+
+    def statistics(self, known: SandboxStatistics) -> SandboxStatistics:
+        """The same with the numbers of these entries."""
+        with self._lock:
+            return msgspec.structs.replace(
+                known,
+                cache_hits=self.counters.hits,
+                cache_misses=self.counters.misses,
+                cache_evictions=self.counters.evictions,
+                modules=len(self._entries),
+                bytes=sum(entry.size for entry in self._entries.values()),
+            )
 
     def _first(self, binary: bytes, digest: str) -> Entry:
         checked(binary, digest)
         first: Tier = "component-baseline" if is_component(binary) else "baseline"
         entry = Entry(binary, digest, first if self._settings.tiers == "both" else BETTER[first])
         try:
-            entry.code(entry.tier, self.workshop)
+            entry.code(entry.tier, self.source)
         except Refused:  # Winch does not know all that Cranelift does, which has the last word
             if entry.tier not in BETTER:
                 raise
             entry.tier = BETTER[entry.tier]
-            entry.code(entry.tier, self.workshop)
+            entry.code(entry.tier, self.source)
         self._keep(entry)
         if entry.tier in BETTER:
             with suppress(RuntimeError):  # closing
@@ -124,8 +143,8 @@ class Codes:
                 or sum(kept.size for kept in self._entries.values()) > self._settings.cache_bytes
             ):
                 self._entries.popitem(last=False)
+                self.counters.evictions += 1
 
     def close(self) -> None:
-        self.workshop.close()
         self._compiling.shutdown(cancel_futures=True)
         self._improving.shutdown(cancel_futures=True)

@@ -14,7 +14,7 @@ from hengio.sandbox.processes.code import Entry
 from hengio.sandbox.processes.wire import Begin, Broken, Frame, Question, Refusal, Stopped, Told, Word, Write
 from hengio.sandbox.processes.worker import Worker
 from hengio.sandbox.protocol import Call
-from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.config import Tier
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.perform import ended_before
@@ -32,9 +32,9 @@ class _TooMuch(Exception):
 class Conversation:
     """One call. `guest` stands for it on this side: it has what the guest may reach, its deadline and its cancel."""
 
-    def __init__(self, call: Call, entry: Entry, workshop: Workshop, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, call: Call, entry: Entry, source: CodeSource, loop: asyncio.AbstractEventLoop) -> None:
         self.guest = Guest(call, loop)
-        self._call, self._entry, self._workshop = call, entry, workshop
+        self._call, self._entry, self._source = call, entry, source
         self._worker: Worker | None = None
         self._loads = self._lines = 0
 
@@ -101,7 +101,7 @@ class Conversation:
 
     def _send_code(self, worker: Worker, tier: Tier) -> None:
         try:
-            worker.channel.send(Word.CODE, b"", self._entry.code(tier, self._workshop))
+            worker.channel.send(Word.CODE, b"", self._entry.code(tier, self._source))
         except Refused as error:
             worker.channel.send(Word.REFUSED, msgspec.msgpack.encode(Refusal(error.code, str(error))))
         self._start()

@@ -19,7 +19,9 @@ from hengio.sandbox.processes.code import Codes, Entry
 from hengio.sandbox.processes.conversation import Conversation
 from hengio.sandbox.processes.pool import Pool
 from hengio.sandbox.protocol import Call, Fetch
+from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
+from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
 from hengio.sandbox.wasmtime.perform import ended_before, may_repeat
 
@@ -31,16 +33,33 @@ _ROOM_BYTES = 1 << 30
 class ProcessSandbox:
     """Runs guests in processes that are kept ready, each in an instance of its own there."""
 
-    def __init__(self, settings: SandboxSettings, *, highest: Limits, clock: Clock | None = None) -> None:
-        """`highest` is the most that a call may ask for."""
-        self._library = Library(settings, clock=clock or SystemClock())
-        self._codes = Codes(settings, self._library.workshop)
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        *,
+        highest: Limits,
+        clock: Clock | None = None,
+        artefacts: Artefacts | None = None,
+    ) -> None:
+        """`highest` is the most that a call may ask for. With `artefacts`, which are closed with it, compiled code
+        outlives the process."""
+        self._library = Library(settings, clock=clock or SystemClock(), artefacts=artefacts)
+        self._codes = Codes(settings, self._library.code)
         self._pool = Pool(memory_bytes=highest.memory_bytes + _ROOM_BYTES)
         self._threads = Threads(settings.threads, stack_bytes=_STACK_BYTES)
         self._running: set[Conversation] = set()
 
     def inspect(self, binary: bytes) -> ModuleFacts:
         return self._library.inspect(binary)
+
+    def prepare(self, binary: bytes, digest: str) -> None:
+        self._library.prepare(binary, digest)
+
+    async def prepared(self, digest: str) -> None:
+        await self._library.prepared(digest)
+
+    def statistics(self) -> SandboxStatistics:
+        return self._codes.statistics(self._library.statistics())
 
     async def call(self, call: Call, fetch: Fetch) -> Outcome:
         self._pool.prepare()
@@ -64,7 +83,8 @@ class ProcessSandbox:
         return await self._converse(msgspec.structs.replace(call, limits=limits, on_log=None), entry)
 
     async def _converse(self, call: Call, entry: Entry) -> Outcome:
-        conversation = Conversation(call, entry, self._codes.workshop, asyncio.get_running_loop())
+        self._library.tally.call(entry.tier)
+        conversation = Conversation(call, entry, self._codes.source, asyncio.get_running_loop())
         try:
             return await self._threads.submit(lambda: self._hold(conversation))
         except asyncio.CancelledError:

@@ -14,7 +14,7 @@ from hengio.sandbox.binary import Binary
 from hengio.sandbox.wasmtime import abi, inspect, wasi
 from hengio.sandbox.wasmtime.callback import Definitions
 from hengio.sandbox.wasmtime.capi import KEEP, Scratch, raw
-from hengio.sandbox.wasmtime.compiling.workshop import Compiles
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.inspect import Ceilings
 
@@ -94,9 +94,9 @@ class Compiled:
 class Compiler:
     """Makes code for one engine, compiled elsewhere. Not on the event loop: a large module takes seconds."""
 
-    def __init__(self, engine: GuestEngine, workshop: Compiles, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, engine: GuestEngine, code: CodeSource, *, clock: Clock, ceilings: Ceilings) -> None:
         self.engine = engine
-        self._workshop = workshop
+        self._code = code
         self._ceilings = ceilings
         self._linker = Linker(engine.handle)
         self._definitions = Definitions(self._linker)
@@ -105,12 +105,19 @@ class Compiler:
 
     def compile(self, binary: bytes, digest: str) -> Compiled:
         """Raises `DigestMismatch` before anything else is done with other bytes, `Refused` for unacceptable ones."""
+        return self._made(binary, digest, self._code.kept(digest, self.engine.tier))
+
+    def recall(self, binary: bytes, digest: str) -> Compiled | None:
+        """The same if code was kept, else None. Raises as `compile`."""
+        kept = self._code.kept(digest, self.engine.tier)
+        return None if kept is None else self._made(binary, digest, kept)
+
+    def _made(self, binary: bytes, digest: str, kept: bytes | None) -> Compiled:
         checked(binary, digest)
         declared = inspect.declare(binary, self.engine.handle, self._ceilings)
         kind = inspect.recognise(declared)
-        code = self._workshop.compile(binary, self.engine.tier)
         try:
-            module = Module.deserialize(self.engine.handle, code)
+            module = self._code.load(self._deserialize, binary, digest, self.engine.tier, kept)
             instantiable = self._linker.instantiate_pre(module)
         except WasmtimeError as error:
             raise Refused(f"the module does not compile: {str(error).strip()}") from error
@@ -124,6 +131,9 @@ class Compiler:
             binary=binary,
             size=size,
         )
+
+    def _deserialize(self, code: bytes) -> Module:
+        return Module.deserialize(self.engine.handle, code)
 
 
 def _index(declared: Binary, name: str, kind: str) -> int | None:

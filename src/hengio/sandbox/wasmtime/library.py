@@ -7,12 +7,13 @@ With both tiers a module's first calls run on baseline code, which is there ten 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import structlog
 from msgspec import Struct, field
@@ -22,15 +23,19 @@ from hengio.errors import Refused, Unavailable
 from hengio.model.module import ModuleFacts
 from hengio.sandbox.binary import is_component
 from hengio.sandbox.protocol import Fetch
+from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.wasmtime import memory
+from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.attempt import Runnable
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiler, DigestMismatch
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits, Workshop
-from hengio.sandbox.wasmtime.component.compile import ComponentCompiler
+from hengio.sandbox.wasmtime.component.compile import CompiledComponent, ComponentCompiler
 from hengio.sandbox.wasmtime.config import BETTER, Tier
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.inspect import Ceilings, inspect
+from hengio.sandbox.wasmtime.tally import Tally
 
 log = structlog.get_logger("hengio.sandbox")
 _SPARE_SLOTS = 4
@@ -63,9 +68,12 @@ class _Compilers(NamedTuple, Generic[Maker]):
 class Library:
     """Usable from any number of event loops."""
 
-    def __init__(self, settings: SandboxSettings, *, clock: Clock) -> None:
+    def __init__(self, settings: SandboxSettings, *, clock: Clock, artefacts: Artefacts | None = None) -> None:
+        """With `artefacts`, which are closed with it, compiled code outlives the process."""
         self.cache = Cache(max_bytes=settings.cache_bytes, max_count=settings.cache_modules)
-        self.workshop = Workshop(settings.compile_limits)
+        self.workshop, self.tally = Workshop(settings.compile_limits), Tally()
+        self.code = CodeSource(self.workshop, self.tally, artefacts)
+        self._artefacts = artefacts
         self._settings = settings
         self._clock = clock
         self._core = self._compilers(self._core_compiler, "optimized")
@@ -74,6 +82,9 @@ class Library:
         self._compiling = ThreadPoolExecutor(_COMPILING, thread_name_prefix="hengio-compile")
         self._improving = ThreadPoolExecutor(1, thread_name_prefix="hengio-improve")
         self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
+        self._begun: dict[str, Future[Runnable]] = {}
+        self._improvements: dict[str, Future[Runnable | None]] = {}
+        self._beginning = threading.Lock()
 
     @property
     def engines(self) -> list[GuestEngine]:
@@ -87,14 +98,8 @@ class Library:
             facts = inspect(binary, self._core.best.engine.handle, self._settings.ceilings)
             self.workshop.prepare()
             return facts
-        best, first = self._for_components()
-        try:
-            compiled = (first or best).made(binary)
-        except Refused:
-            if first is None:
-                raise
-            compiled = best.made(binary)
-        self.cache.put(compiled)
+        compiled = self._compile(binary, hashlib.sha256(binary).hexdigest())
+        assert isinstance(compiled, CompiledComponent)
         return compiled.facts
 
     async def load(self, digest: str, fetch: Fetch) -> Runnable:
@@ -105,10 +110,24 @@ class Library:
                 compiled = self.cache.peek(digest)
                 if compiled is None:
                     binary = await fetch()
-                    compiled = await key[0].run_in_executor(self._compiling, self._compile, binary, digest)
+                    compiled = await asyncio.shield(asyncio.wrap_future(self._begin(binary, digest)))
                 return compiled
             finally:
                 self._loading.pop(key, None)
+
+    def prepare(self, binary: bytes, digest: str) -> None:
+        """See `Sandbox.prepare`."""
+        with suppress(RuntimeError):  # closing
+            self._begin(binary, digest).add_done_callback(lambda made: _tell(made, digest))
+
+    async def prepared(self, digest: str) -> None:
+        """See `Sandbox.prepared`."""
+        for under_way in (self._begun, self._improvements):  # the second is begun by the first
+            future: Future[Any] | None = under_way.get(digest)
+            if future is not None:
+                await asyncio.gather(asyncio.shield(asyncio.wrap_future(future)), return_exceptions=True)
+        if self._artefacts is not None:
+            await asyncio.to_thread(self._artefacts.flush)
 
     async def improved(self, compiled: Runnable) -> Runnable | None:
         """Its optimised code, waited for; None if there can be none."""
@@ -121,6 +140,15 @@ class Library:
         except RuntimeError:  # closing
             return None
 
+    def _begin(self, binary: bytes, digest: str) -> Future[Runnable]:
+        """The compilation that is under way, or a new one."""
+        with self._beginning:
+            if digest not in self._begun:
+                future = self._begun[digest] = self._compiling.submit(self._compile, binary, digest)
+                future.add_done_callback(lambda _: self._begun.pop(digest, None))
+                return future
+            return self._begun[digest]
+
     def _compile(self, binary: bytes, digest: str) -> Runnable:
         """Compile and keep, even if by now nobody waits for it."""
         compiled = self.cache.peek(digest) or self._first(binary, digest)
@@ -132,6 +160,8 @@ class Library:
         best, first = self._of(binary)
         if first is None:
             return best.compile(binary, digest)
+        if self._settings.tiers == "both" and (kept := best.recall(binary, digest)) is not None:
+            return kept
         try:
             compiled = first.compile(binary, digest)
         except DigestMismatch:
@@ -144,7 +174,9 @@ class Library:
 
     def _improve_later(self, compiled: Runnable) -> None:
         with suppress(RuntimeError):  # closing
-            self._improving.submit(self._improve, compiled.binary, compiled.digest)
+            future = self._improving.submit(self._improve, compiled.binary, compiled.digest)
+            self._improvements[compiled.digest] = future
+            future.add_done_callback(lambda _: self._improvements.pop(compiled.digest, None))
 
     def _improve(self, binary: bytes, digest: str) -> Runnable | None:
         """Put optimised code in the place of baseline code. Calls under way go on with what they began with."""
@@ -159,6 +191,23 @@ class Library:
         if digest in self.cache:
             self.cache.put(improved)
         return improved
+
+    def statistics(self) -> SandboxStatistics:
+        """See `Sandbox.statistics`."""
+        tally, counters = self.tally, self.cache.counters
+        return SandboxStatistics(
+            cache_hits=counters.hits,
+            cache_misses=counters.misses,
+            cache_evictions=counters.evictions,
+            modules=len(self.cache),
+            bytes=self.cache.bytes,
+            artefact_hits=tally.artefact_hits,
+            artefact_misses=tally.artefact_misses,
+            artefacts_refused=0 if self._artefacts is None else self._artefacts.refused,
+            calls=dict(tally.calls),
+            compilations=dict(tally.compilations),
+            compile_seconds=dict(tally.compile_seconds),
+        )
 
     def _of(self, binary: bytes) -> _Compilers[Compiler] | _Compilers[ComponentCompiler]:
         return self._for_components() if is_component(binary) else self._core
@@ -176,12 +225,10 @@ class Library:
 
     def _core_compiler(self, tier: Tier) -> Compiler:
         engine = GuestEngine.pooled(tier, slots=self._settings.threads + _SPARE_SLOTS)
-        return Compiler(engine, self.workshop, clock=self._clock, ceilings=self._settings.ceilings)
+        return Compiler(engine, self.code, clock=self._clock, ceilings=self._settings.ceilings)
 
     def _component_compiler(self, tier: Tier) -> ComponentCompiler:
-        return ComponentCompiler(
-            memory.engine(tier), self.workshop, clock=self._clock, ceilings=self._settings.ceilings
-        )
+        return ComponentCompiler(memory.engine(tier), self.code, clock=self._clock, ceilings=self._settings.ceilings)
 
     def close(self) -> None:
         """Guests must have ended."""
@@ -190,3 +237,12 @@ class Library:
         self._improving.shutdown(cancel_futures=True)
         for engine in self.engines:
             engine.close()
+        if self._artefacts is not None:
+            self._artefacts.close()
+
+
+def _tell(made: Future[Runnable], digest: str) -> None:
+    """Log why a module could not be made ready, unless it is for closing; nobody waits for it."""
+    error = None if made.cancelled() else made.exception()
+    if error is not None and not isinstance(error, Unavailable):
+        log.warning("module_not_prepared", digest=digest, reason=str(error))

@@ -12,8 +12,11 @@ from hengio.errors import Corrupt, NotFound, Refused
 from hengio.model.module import ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call, Fetch
+from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
+from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.attempt import Runnable
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, TICK_SECONDS
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
@@ -22,13 +25,23 @@ from hengio.sandbox.wasmtime.witness import Witness
 
 
 class WasmtimeSandbox:
-    """Runs guests in this process, each call in an instance of its own. Usable from any number of event loops."""
+    """Runs guests in this process, each call in an instance of its own. Usable from any number of event loops.
 
-    def __init__(self, settings: SandboxSettings | None = None, *, clock: Clock | None = None) -> None:
+    With `artefacts`, which are closed with it, compiled code outlives the process.
+    """
+
+    def __init__(
+        self,
+        settings: SandboxSettings | None = None,
+        *,
+        clock: Clock | None = None,
+        artefacts: Artefacts | None = None,
+    ) -> None:
         settings = settings or SandboxSettings()
         clock = clock or SystemClock()
-        self.library = Library(settings, clock=clock)
-        self._witness = Witness(self.library.workshop, clock=clock, ceilings=settings.ceilings)
+        self.library = Library(settings, clock=clock, artefacts=artefacts)
+        own = CodeSource(self.library.workshop, self.library.tally)  # small and rare: not worth waiting for a store
+        self._witness = Witness(own, clock=clock, ceilings=settings.ceilings)
         self._threads = Threads(settings.threads, stack_bytes=THREAD_STACK_BYTES)
 
     def inspect(self, binary: bytes) -> ModuleFacts:
@@ -51,6 +64,7 @@ class WasmtimeSandbox:
         return outcome
 
     async def _run(self, compiled: Runnable, guest: Guest) -> Outcome:
+        self.library.tally.call(compiled.engine.tier)
         try:
             return await self._threads.submit(lambda: perform(compiled, guest, witness=self._witness))
         except asyncio.CancelledError:
@@ -73,6 +87,15 @@ class WasmtimeSandbox:
     def run_here(self, call: Call, compiled: Runnable) -> Outcome:
         """The same on the present thread, which must not be the main one and needs `THREAD_STACK_BYTES` of stack."""
         return misfit(compiled, call) or perform(compiled, Guest(call), witness=self._witness)
+
+    def prepare(self, binary: bytes, digest: str) -> None:
+        self.library.prepare(binary, digest)
+
+    async def prepared(self, digest: str) -> None:
+        await self.library.prepared(digest)
+
+    def statistics(self) -> SandboxStatistics:
+        return self.library.statistics()
 
     def running(self) -> tuple[Guest, ...]:
         """The guests that run at this moment."""

@@ -21,7 +21,7 @@ from hengio.sandbox.wasmtime import memory
 from hengio.sandbox.wasmtime.attempt import Attempt, Runnable, attempt
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiled, Compiler
-from hengio.sandbox.wasmtime.compiling.workshop import Compiles
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.component.compile import CompiledComponent
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
@@ -35,8 +35,8 @@ _CACHED_BYTES, _CACHED_MODULES = 64 << 20, 32
 class Witness:
     """Built with the first failure that needs it. Safe to use from any thread."""
 
-    def __init__(self, workshop: Compiles, *, clock: Clock, ceilings: Ceilings) -> None:
-        self._workshop = workshop
+    def __init__(self, code: CodeSource, *, clock: Clock, ceilings: Ceilings) -> None:
+        self._code = code
         self._clock = clock
         self._ceilings = ceilings
         self._cache = Cache(max_bytes=_CACHED_BYTES, max_count=_CACHED_MODULES)
@@ -85,7 +85,7 @@ class Witness:
 
     def _build(self) -> tuple[GuestEngine, Compiler]:
         engine = memory.engine("witness")
-        return engine, Compiler(engine, self._workshop, clock=self._clock, ceilings=self._ceilings)
+        return engine, Compiler(engine, self._code, clock=self._clock, ceilings=self._ceilings)
 
     def close(self) -> None:
         """Guests must have ended."""

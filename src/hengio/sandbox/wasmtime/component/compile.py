@@ -14,7 +14,7 @@ from hengio.model.module import ModuleFacts, ModuleKind
 from hengio.sandbox.wasmtime import inspect
 from hengio.sandbox.wasmtime.capi import raw
 from hengio.sandbox.wasmtime.compile import checked
-from hengio.sandbox.wasmtime.compiling.workshop import Compiles
+from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.component import facts, host
 from hengio.sandbox.wasmtime.component.callback import Definitions
 from hengio.sandbox.wasmtime.component.facts import Imported
@@ -77,27 +77,31 @@ class CompiledComponent:
 class ComponentCompiler:
     """Makes code for one engine, compiled elsewhere. Not on the event loop: an interpreter takes seconds."""
 
-    def __init__(self, engine: GuestEngine, workshop: Compiles, *, clock: Clock, ceilings: Ceilings) -> None:
+    def __init__(self, engine: GuestEngine, code: CodeSource, *, clock: Clock, ceilings: Ceilings) -> None:
         self.engine = engine
-        self._workshop = workshop
+        self._code = code
         self._ceilings = ceilings
         self._wasi = Wasi(clock)
 
     def compile(self, binary: bytes, digest: str) -> CompiledComponent:
         """Raises `DigestMismatch` before anything else is done with other bytes, `Refused` for unacceptable ones."""
-        checked(binary, digest)
-        return self.made(binary)
+        return self._made(binary, digest, self._code.kept(digest, self.engine.tier))
 
-    def made(self, binary: bytes) -> CompiledComponent:
-        """The same for bytes that nobody has promised anything of."""
+    def recall(self, binary: bytes, digest: str) -> CompiledComponent | None:
+        """The same if code was kept, else None. Raises as `compile`."""
+        kept = self._code.kept(digest, self.engine.tier)
+        return None if kept is None else self._made(binary, digest, kept)
+
+    def _made(self, binary: bytes, digest: str, kept: bytes | None) -> CompiledComponent:
+        checked(binary, digest)
         declared = inspect.declare(binary, self.engine.handle, self._ceilings)
-        code = self._workshop.compile(binary, self.engine.tier)
         try:
-            component = Component.deserialize(self.engine.handle, code)
+            component, size = self._code.load(self._deserialize, binary, digest, self.engine.tier, kept)
             found = facts.facts(binary, declared, component, self.engine.handle)
             linked = Linked(self.engine, self._wasi, facts.imports(component, self.engine.handle))
         except WasmtimeError as error:
             raise Refused(f"the component does not compile: {str(error).strip()}") from error
-        return CompiledComponent(
-            self.engine, component=component, linked=linked, found=found, binary=binary, size=len(code)
-        )
+        return CompiledComponent(self.engine, component=component, linked=linked, found=found, binary=binary, size=size)
+
+    def _deserialize(self, code: bytes) -> tuple[Component, int]:
+        return Component.deserialize(self.engine.handle, code), len(code)

@@ -1,0 +1,75 @@
+"""`/metrics`: the numbers of the running parts, in the text format of Prometheus (H9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hengio.sandbox.protocol import Sandbox
+from hengio.sandbox.statistics import SandboxStatistics
+
+
+class SandboxCollector(Collector):
+    """The sandbox's statistics as metrics, read when they are asked for."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def collect(self) -> Iterator[Metric]:
+        return families(self._sandbox.statistics())
+
+
+class Metrics:
+    """Everything `/metrics` shows."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(SandboxCollector(sandbox))
+
+    def text(self) -> bytes:
+        """All of it, as of now."""
+        return generate_latest(self._registry)
+
+
+def families(now: SandboxStatistics) -> Iterator[Metric]:
+    """The metrics that a sandbox's statistics make."""
+    yield from _cache(now)
+    yield from _artefacts(now)
+    for name, text, values in (
+        ("guest_runs", "Runs of guests, by the tier of their code", now.calls),
+        ("module_compilations", "Binaries compiled, by tier", now.compilations),
+        ("module_compile_seconds", "Wall clock spent compiling, by tier", now.compile_seconds),
+    ):
+        yield _by_tier(name, text, values)
+
+
+def _cache(now: SandboxStatistics) -> Iterator[Metric]:
+    counts = (
+        ("hits", "Calls whose module was in memory", now.cache_hits),
+        ("misses", "Calls whose module was not in memory", now.cache_misses),
+        ("evictions", "Modules that left memory because its limits were reached", now.cache_evictions),
+    )
+    for name, text, value in counts:
+        yield CounterMetricFamily(f"hengio_module_cache_{name}", text, value)
+    yield GaugeMetricFamily("hengio_module_cache_modules", "Modules in memory", now.modules)
+    yield GaugeMetricFamily("hengio_module_cache_bytes", "Bytes of the modules in memory", now.bytes)
+
+
+def _artefacts(now: SandboxStatistics) -> Iterator[Metric]:
+    counts = (
+        ("hits", "Compiled code that was kept and loaded", now.artefact_hits),
+        ("misses", "Code that was compiled because none was kept", now.artefact_misses),
+        ("refused", "Kept code that this installation did not make: a security alert each", now.artefacts_refused),
+    )
+    for name, text, value in counts:
+        yield CounterMetricFamily(f"hengio_artefact_{name}", text, value)
+
+
+def _by_tier(name: str, text: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(f"hengio_{name}", text, labels=("tier",))
+    for tier, value in sorted(values.items()):
+        family.add_metric((tier,), value)
+    return family

@@ -1,0 +1,1 @@
+"""Compiled code that outlives its process, and is trusted only if this installation made it."""
