@@ -13,6 +13,7 @@ from benchmarks.rows import Row, show
 
 TITLES = {
     "sandbox": "The sandbox: one fresh, limited JSON call",
+    "kinds": "Commands, components, recording, processes",
     "artefacts": "The first call of a module in a process",
     "jobs": "Durable jobs, embedded",
     "cli": "Waiting for the program",
