@@ -191,8 +191,7 @@ async def _isolation() -> list[Row]:
         asked = {name: await walled.each(name, asking, callers=1, times=100) for name in walled.both}
         rows.append(Row("awaited call, on a thread", cost["thread"], "µs"))
         rows.append(at_most("awaited call, in a process", cost["process"], "µs", goal=500))
-        for name in walled.both:
-            rows.append(Row(f"host call, guest in a {name}", (asked[name] - cost[name]) / ASKED, "µs"))
+        rows += [Row(f"host call, guest in a {name}", (asked[name] - cost[name]) / ASKED, "µs") for name in walled.both]
         for name in walled.both:
             alone = await walled.each(name, long, callers=1, times=20)
             together = await walled.each(name, long, callers=many, times=20)
