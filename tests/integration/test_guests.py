@@ -199,3 +199,29 @@ def test_without_grants_there_is_no_directory(name: str, resources: list[str], t
     shown = run(name, [*PLAIN, {"call": "list_folder", "path": "/"}], tmp_path, *resources)
     assert {told["status"] for told in shown["output"]} == {1}
     assert [path.name for path in (tmp_path / "area").rglob("*") if path.is_file()] == ["list.json"]
+
+
+@pytest.mark.parametrize("name", ["c", "python", "javascript"])
+def test_a_process_around_the_guest_changes_nothing_but_its_walls(
+    name: str, origin: str, resources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run(name, calls(origin), tmp_path, *resources, "--allow", f"http:read {origin}/**")
+    monkeypatch.setenv("HENGIO_SANDBOX__ISOLATION", "process")
+    walled = run(name, calls(origin), tmp_path, *resources, "--allow", f"http:read {origin}/**")
+    for document in (shown, walled):
+        document["output"][4]["reply"].pop("headers")  # which tell the time
+    same = ("outcome", "output", "context", "denials", "logs", "host_calls", "io_calls", "peak_memory_bytes")
+    assert {key: walled[key] for key in same} == {key: shown[key] for key in same}
+
+
+@pytest.mark.parametrize("name", ["rust", "go", "python", "javascript"])
+def test_a_recorded_call_is_replayed_offline_to_the_byte_and_the_unit_of_fuel(
+    name: str, origin: str, resources: list[str], tmp_path: Path
+) -> None:
+    tape = tmp_path / "call.tape"
+    run(name, calls(origin), tmp_path, *resources, "--allow", f"http:read {origin}/**", "--record", str(tape))
+    command = [sys.executable, "-m", "hengio", "module", "replay", str(tape), "--module", str(program(name)), "--json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    shown = json.loads(done.stdout)
+    assert shown["identical"], shown
+    assert shown["fuel_used"] == shown["fuel_recorded"]

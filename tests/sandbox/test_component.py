@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -16,8 +17,10 @@ from hengio.model.outcome import Failure, LogLine, Outcome, OutcomeKind
 from hengio.sandbox.protocol import Answered, Ask, Call, Status
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
+from tests.support.artefacts import folder, keeping
 from tests.support.components import ECHO, FAIL, component
 from tests.support.guests import Run, Variables, digest, fetching, make_call, module, text
+from tests.support.tapes import play, record
 from tests.support.waiting import eventually
 
 MIB = 1 << 20
@@ -223,3 +226,31 @@ async def test_baseline_code_comes_first_and_optimised_code_takes_its_place() ->
     else:
         pytest.fail("no optimised code came")
     await sandbox.close()
+
+
+async def test_a_component_is_recorded_and_replayed_to_the_byte_and_the_unit_of_fuel(sandbox: WasmtimeSandbox) -> None:
+    asks = """(call $set-context
+        (i32.const 96) (i32.const 4) (local.get $input) (local.get $input_length) (i32.const 128))
+      (call $get-context (i32.const 64) (i32.const 16) (i32.const 144))
+      (call $http-request (local.get $input) (local.get $input_length) (i32.const 160))
+      (call $relay (i32.const 160))"""
+    data = text(64, "variables.region") + text(96, "seen")
+    outcome, tape = await record(sandbox, component(asks, data=data), b'{"a":1}', outside=Recorder())
+    assert answer(outcome) == {"a": 1}
+    assert [type(event).__name__ for event in tape.events] == ["ContextCall", "ContextCall", "Request"]
+    again = await play(sandbox, tape, component(asks, data=data))
+    assert again.identical, again.divergence
+    other = component(asks.replace("call $relay (i32.const 160)", "call $relay (i32.const 144)"), data=data)
+    changed = await play(sandbox, tape, other)
+    assert not changed.identical
+
+
+@pytest.mark.requirement("R7.1")
+async def test_the_code_of_a_component_is_kept(tmp_path: Path) -> None:
+    binary = component(ECHO)
+    async with keeping(folder(tmp_path)) as first:
+        assert first.inspect(binary).kind == "component"
+    async with keeping(folder(tmp_path)) as second:
+        assert (await second.call(make_call(binary, b"1"), fetching(binary))).kind is OutcomeKind.SUCCEEDED
+        numbers = second.statistics()
+    assert (numbers.artefact_hits, dict(numbers.compilations)) == (1, {})
