@@ -11,6 +11,14 @@ from tests.support.servers import PostgresServer, S3Server, postgres_server, s3_
 pytest_plugins = ["tests.support.trace"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands keep compiled code in a folder of this run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HENGIO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session", name="postgres_server")
 def _postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL on which databases may be created."""

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         None, description="sqlite:///file.db or postgresql://…; default: in data_dir"
     )
     objects_url: str | None = Field(None, description="file:///folder, s3://… or memory://; default: in data_dir")
+    cache_dir: Path | None = Field(
+        None, description="what commands for one module keep; default: hengio in the user's cache folder"
+    )
     secret_key: SecretStr | None = Field(
         None, description="32 random bytes or more, base64 or hexadecimal; default: made once in data_dir"
     )
@@ -142,6 +145,11 @@ class Settings(BaseSettings):
         file = os.environ.get(CONFIG_FILE)
         toml = [TomlConfigSettingsSource(settings_cls, Path(file))] if file else []
         return (init_settings, env_settings, *toml)
+
+    @property
+    def cache(self) -> Path:
+        """Where commands keep what they can make again (XDG Base Directory)."""
+        return self.cache_dir or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hengio"
 
     @property
     def database(self) -> str:

@@ -27,6 +27,7 @@ from hengio.sandbox.host.outside import Capabilities, Scope
 from hengio.sandbox.protocol import Ask, Call, Outside, Sandbox
 from hengio.targets.databases import Databases
 from hengio.wiring import process
+from hengio.wiring.artefacts import open_cached
 from hengio.wiring.sandbox import default_limits, open_sandbox
 
 _MOST_PASSES = 5
@@ -93,7 +94,7 @@ def learn_file(file: Path, fixtures: list[Path], *, function: str, given: Given,
 async def _learn(
     chosen: settings.Settings, binary: bytes, call: Call, inputs: dict[str, bytes], *, folder: Path | None, reach: Reach
 ) -> Learnt:
-    sandbox = open_sandbox(chosen, tiers="optimized")
+    sandbox = open_sandbox(chosen, tiers="optimized", artefacts=open_cached(chosen))
     try:
         digest = (await asyncio.to_thread(sandbox.inspect, binary)).digest
         trial = _Trial(sandbox, binary, msgspec.structs.replace(call, digest=digest), inputs)

@@ -34,6 +34,7 @@ from hengio.sandbox.tapes.keep import kept
 from hengio.steps.guest import GuestView
 from hengio.targets.databases import Databases
 from hengio.wiring import process
+from hengio.wiring.artefacts import open_cached
 from hengio.wiring.embedded import open_databases
 from hengio.wiring.outside import open_capabilities, open_folder
 from hengio.wiring.sandbox import default_limits, open_sandbox
@@ -80,7 +81,8 @@ def inspect_file(file: Path, *, as_json: bool) -> int:
 
 
 async def _inspect(binary: bytes) -> ModuleFacts:
-    sandbox = open_sandbox(settings.load())
+    chosen = settings.load()
+    sandbox = open_sandbox(chosen, artefacts=open_cached(chosen))
     try:
         return sandbox.inspect(binary)
     finally:
@@ -121,7 +123,7 @@ def test_file(
 
 
 async def _test(chosen: settings.Settings, binary: bytes, call: Call, *, outside: Given) -> Outcome:
-    sandbox = open_sandbox(chosen, tiers="optimized")
+    sandbox = open_sandbox(chosen, tiers="optimized", artefacts=open_cached(chosen))
 
     async def fetch() -> bytes:
         return binary

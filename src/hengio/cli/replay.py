@@ -20,6 +20,7 @@ from hengio.registry.modules import fetch_binary
 from hengio.sandbox.tapes import replay as replaying
 from hengio.sandbox.tapes.replay import Replayed
 from hengio.wiring import process
+from hengio.wiring.artefacts import open_cached
 from hengio.wiring.embedded import open_areas
 from hengio.wiring.reading import reading
 from hengio.wiring.sandbox import highest_limits, open_replaying
@@ -40,7 +41,9 @@ def replay(named: str, *, module: Path | None, data_dir: Path | None, as_json: b
 
 async def _replay(chosen: settings.Settings, tape: Tape, given: bytes | None) -> Replayed:
     """On the compiler that the tape was recorded with."""
-    sandbox = open_replaying(chosen, tiers="baseline" if tape.compiler == "winch" else "optimized")
+    sandbox = open_replaying(
+        chosen, tiers="baseline" if tape.compiler == "winch" else "optimized", artefacts=open_cached(chosen)
+    )
     try:
         binary = given if given is not None else await _registered(chosen, tape.digest)
         facts = await asyncio.to_thread(sandbox.inspect, binary)

@@ -36,3 +36,16 @@ def open_artefacts(settings: Settings) -> Artefacts | None:
     if shared:
         log.info("artefacts_not_shared", reason="no secret_key is set: compiled code stays in the data folder")
     return Artefacts(Seal(key), [folder])
+
+
+def open_cached(settings: Settings) -> Artefacts | None:
+    """Those of commands that need no installation: in the user's cache folder. None as above."""
+    max_bytes = settings.sandbox.artefacts_mb << 20
+    if max_bytes == 0:
+        return None
+    try:
+        settings.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Artefacts(Seal(own_secret(settings.cache)), [Folder(settings.cache / "artefacts", max_bytes=max_bytes)])
+    except (OSError, UnusableSecret) as error:
+        log.info("artefacts_not_kept", reason=str(error))
+        return None

@@ -29,9 +29,11 @@ def open_sandbox(
     return WasmtimeSandbox(made, artefacts=artefacts)
 
 
-def open_replaying(settings: Settings, *, tiers: Literal["optimized", "baseline"]) -> Sandbox:
+def open_replaying(
+    settings: Settings, *, tiers: Literal["optimized", "baseline"], artefacts: Artefacts | None = None
+) -> Sandbox:
     """A sandbox in this process, which can play tapes: nothing is asked that needs a wall around it."""
-    return WasmtimeSandbox(_made(settings, tiers))
+    return WasmtimeSandbox(_made(settings, tiers), artefacts=artefacts)
 
 
 def _made(settings: Settings, tiers: Literal["both", "optimized", "baseline"] | None) -> SandboxSettings:

@@ -90,7 +90,9 @@ class Codes:
             return True
         try:
             entry.code(better, self.source)
-        except (Refused, Unavailable) as error:
+        except Unavailable:  # closing
+            return False
+        except Refused as error:
             log.info("module_not_optimized", digest=entry.digest, reason=str(error))
             return False
         entry.tier = better

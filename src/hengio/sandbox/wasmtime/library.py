@@ -185,7 +185,9 @@ class Library:
             return known
         try:
             improved = self._of(binary).best.compile(binary, digest)
-        except (Refused, Unavailable) as error:
+        except Unavailable:  # closing
+            return None
+        except Refused as error:
             log.info("module_not_optimized", digest=digest, reason=str(error))
             return None
         if digest in self.cache:
