@@ -9,7 +9,6 @@ import asyncio
 import os
 import statistics
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,10 @@ from tests.support.components import component
 from tests.support.guests import ECHO, command, entry, fetching, reactor, text
 
 from benchmarks.rows import Row, at_least, at_most
-from benchmarks.sandbox import HOST, HOST_IMPORTS, INPUT, Contestant, Ours, looped, make_call, take_turns
+from benchmarks.sandbox import HOST, HOST_IMPORTS, INPUT, Contestant, Ours, looped, make_call, measured, take_turns
 from hengio.model.module import Limits
 from hengio.sandbox.processes.sandbox import ProcessSandbox
 from hengio.sandbox.protocol import Call, Sandbox
-from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 
@@ -202,21 +200,5 @@ async def _isolation() -> list[Row]:
 
 
 def run() -> list[Row]:
-    """Every row, measured on a thread as guests have it."""
-    rows: list[Row] = []
-    size = threading.stack_size(THREAD_STACK_BYTES)
-    try:
-        thread = threading.Thread(target=lambda: rows.extend(_measure()))
-        thread.start()
-    finally:
-        threading.stack_size(size)
-    thread.join()
-    return rows
-
-
-def _measure() -> list[Row]:
-    ours = Ours()
-    try:
-        return [row for group in (kinds, taping, isolation) for row in group(ours)]
-    finally:
-        ours.close()
+    """Every row."""
+    return measured(kinds, taping, isolation)

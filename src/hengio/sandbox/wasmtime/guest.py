@@ -29,7 +29,7 @@ from hengio.sandbox.wasmtime.stop import Stop
 from hengio.sandbox.wasmtime.world import Live, Recording, Replaying, World
 
 if TYPE_CHECKING:
-    from hengio.sandbox.wasmtime.component.wasi import Timers
+    from hengio.sandbox.wasmtime.component.clocks import Timers
 
 __all__ = ["Guest", "Stop"]
 

@@ -10,12 +10,14 @@ from wasmtime.component import LinkerInstance, ResourceType
 
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime.capi import KEEP, ComponentCallback, ResourceDestructor, raw
-from hengio.sandbox.wasmtime.component import values
+from hengio.sandbox.wasmtime.component import reading
+from hengio.sandbox.wasmtime.component.layout import SIZE
+from hengio.sandbox.wasmtime.component.values import Value
 from hengio.sandbox.wasmtime.engine import running
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 
-HostFunction = Callable[..., values.Value | None]
-"""`(guest, *arguments) -> value`: arguments as `values.read` leaves them, a resource of the host's as its number."""
+HostFunction = Callable[..., Value | None]
+"""`(guest, *arguments) -> value`: arguments as `reading.read` leaves them, a resource of the host's as its number."""
 
 
 class Definitions:
@@ -67,7 +69,7 @@ def _guarded(function: HostFunction, *, told: bool) -> Callable[..., int | None]
         try:
             guest = running.guest
             guest.check()
-            given = [_argument(arguments + index * values.SIZE, context) for index in range(count if told else 0)]
+            given = [_argument(arguments + index * SIZE, context) for index in range(count if told else 0)]
             result = function(guest, *given)
             if has_result and result is not None:
                 result.put(results, context)
@@ -79,12 +81,12 @@ def _guarded(function: HostFunction, *, told: bool) -> Callable[..., int | None]
 
 
 def _argument(at: int, context: int) -> Any:
-    return _told(values.read(at), context)
+    return _told(reading.read(at), context)
 
 
 def _told(value: Any, context: int) -> Any:
-    if isinstance(value, values.Resource):
-        return values.number(value, context)
+    if isinstance(value, reading.Resource):
+        return reading.number(value, context)
     return [_told(element, context) for element in value] if isinstance(value, list) else value
 
 
@@ -100,7 +102,7 @@ def _destructor(drop: Callable[[Guest, int], None]) -> Callable[..., int | None]
 
 
 def _stopped(error: BaseException) -> int:
-    if isinstance(error, values.Unreadable):
+    if isinstance(error, reading.Unreadable):
         error = Stop(OutcomeKind.TRAPPED, "bad_argument", f"a host function was given {error}")
     running.guest.stop = error
     return int(KEEP.error_new(b"stopped by the host"))

@@ -18,7 +18,8 @@ from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.component import facts, host
 from hengio.sandbox.wasmtime.component.callback import Definitions
 from hengio.sandbox.wasmtime.component.facts import Imported
-from hengio.sandbox.wasmtime.component.wasi import RESOURCES, Wasi, dropped
+from hengio.sandbox.wasmtime.component.resources import RESOURCES
+from hengio.sandbox.wasmtime.component.wasi import Wasi, dropped
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.inspect import Ceilings

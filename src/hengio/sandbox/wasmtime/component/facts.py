@@ -14,6 +14,7 @@ from hengio.model.module import Function, ModuleFacts
 from hengio.sandbox.binary import Binary
 from hengio.sandbox.wasmtime import abi
 from hengio.sandbox.wasmtime.component import host, wasi, words
+from hengio.sandbox.wasmtime.component.resources import RESOURCES
 from hengio.sandbox.wasmtime.inspect import ABI_VERSION
 
 RUN = "run"
@@ -58,7 +59,7 @@ def _is_offered(interface: str, version: str) -> bool:
 def _misfits(imported: Imported) -> Iterator[Problem]:
     """Functions of the host's that are not offered, or not with that type; resources that nobody has."""
     for resource in imported.resources:
-        if resource not in wasi.RESOURCES:
+        if resource not in RESOURCES:
             yield Problem(f"{imported.name}#{resource}", "not offered")
     if imported.interface != host.INTERFACE:
         return

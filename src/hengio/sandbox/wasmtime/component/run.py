@@ -10,9 +10,11 @@ from hengio import codec
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime import traps
 from hengio.sandbox.wasmtime.capi import DROP, KEEP
-from hengio.sandbox.wasmtime.component import values
+from hengio.sandbox.wasmtime.component import reading
+from hengio.sandbox.wasmtime.component.clocks import Timers
 from hengio.sandbox.wasmtime.component.compile import CompiledComponent
-from hengio.sandbox.wasmtime.component.wasi import Timers
+from hengio.sandbox.wasmtime.component.layout import SIZE
+from hengio.sandbox.wasmtime.component.values import Text
 from hengio.sandbox.wasmtime.engine import GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.store import Store
@@ -32,20 +34,20 @@ class ComponentInstance(Store):
         self._space = _Space()
         guest.timers = Timers()
 
-    def run(self, function: bytes, data: bytes) -> values.Result:
+    def run(self, function: bytes, data: bytes) -> reading.Result:
         """The result of `run`. Raises `Stop`."""
         compiled, space, context = self._compiled, self._space, self._context
         self._done(DROP.component_linker_instantiate(compiled.linker, context, compiled.address, space.instance))
         if not KEEP.component_instance_get_func(space.instance, context, compiled.run, space.function):
             raise RuntimeError("the engine has lost a component's export")
-        values.Text(function).put(space.arguments, context)
-        values.Text(data).put(space.second, context)
+        Text(function).put(space.arguments, context)
+        Text(data).put(space.second, context)
         try:
             self._done(DROP.component_func_call(space.function, context, space.arguments, 2, space.result, 1))
         finally:
             KEEP.component_val_delete(space.arguments)
             KEEP.component_val_delete(space.second)
-        result: values.Result = values.read(space.result)
+        result: reading.Result = reading.read(space.result)
         KEEP.component_val_delete(space.result)
         return result
 
@@ -66,12 +68,12 @@ class _Space:
 
     def __init__(self) -> None:
         instance, function = ctypes.sizeof(_ffi.wasmtime_component_instance_t), _FUNCTION_BYTES
-        self._kept = ctypes.create_string_buffer(instance + function + 3 * values.SIZE)
+        self._kept = ctypes.create_string_buffer(instance + function + 3 * SIZE)
         self.instance = ctypes.addressof(self._kept)
         self.function = self.instance + instance
         self.arguments = self.function + function
-        self.second = self.arguments + values.SIZE
-        self.result = self.second + values.SIZE
+        self.second = self.arguments + SIZE
+        self.result = self.second + SIZE
 
 
 _FUNCTION_BYTES = ctypes.sizeof(_ffi.wasmtime_component_func_t)

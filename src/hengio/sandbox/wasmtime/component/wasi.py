@@ -7,86 +7,39 @@ has no word for denial in ends the call instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from wasmtime.component import EnumType, FuncType, ResultType
 
 from hengio.clock import Clock
 from hengio.model.outcome import OutcomeKind
 from hengio.sandbox.wasmtime.component.callback import HostFunction
+from hengio.sandbox.wasmtime.component.clocks import READY, Clocks
+from hengio.sandbox.wasmtime.component.reading import Result
+from hengio.sandbox.wasmtime.component.resources import INPUT, NETWORK, OUTPUT, POLLABLE
 from hengio.sandbox.wasmtime.component.values import (
-    Bool,
     Bytes,
     Case,
     Err,
     List,
-    Number,
     Ok,
     Option,
     Own,
-    Record,
-    Result,
     Text,
     Tuple,
     Value,
     Variant,
+    u64,
 )
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.streams import STDERR, STDIN, STDOUT
 from hengio.sandbox.wasmtime.wasi import Exit
-from hengio.sandbox.wasmtime.world import TIME_OF_DAY
 
-PREFIX = "wasi:"
 DENIALS = ("access-denied", "access", "not-permitted", "unsupported", "not-supported")
 """Cases of WASI's error codes that say no, the plainest first."""
-RESOURCES = {
-    name: number
-    for number, name in enumerate(
-        (
-            "pollable", "input-stream", "output-stream", "error", "terminal-input", "terminal-output", "descriptor",
-            "directory-entry-stream", "network", "tcp-socket", "udp-socket", "incoming-datagram-stream",
-            "outgoing-datagram-stream", "resolve-address-stream",
-        ),
-        start=1,
-    )
-}  # fmt: skip
-"""Types of resources, in whichever interface they are named, and the number by which the engine knows each."""
-_POLLABLE, _INPUT, _OUTPUT = RESOURCES["pollable"], RESOURCES["input-stream"], RESOURCES["output-stream"]
-_NETWORK = RESOURCES["network"]
 _MOST_RANDOM = 1 << 20
 _MOST_PRINTED = 64 << 10
 """Bytes that a stream takes at a time; more is a fault of the guest, which must ask first."""
-MOST_TIMERS = 10_000
-_READY = 0
-"""The number of the one pollable that needs no time; the others are timers."""
 _CLOSED = Err(Variant("closed"))
 """Of `stream-error`."""
-_MONOTONIC = 1
-_RESOLUTION_NS = 1_000
-
-
-class Timers:
-    """The moments that a call's pollables wait for, in nanoseconds since it began."""
-
-    __slots__ = ("_due", "_last")
-
-    def __init__(self) -> None:
-        self._due: dict[int, int] = {}
-        self._last = _READY
-
-    def add(self, when: int) -> int:
-        """The number of a new one."""
-        if len(self._due) >= MOST_TIMERS:
-            raise Stop(OutcomeKind.TRAPPED, "bad_argument", f"more than {MOST_TIMERS} timers at a time")
-        self._last += 1
-        self._due[self._last] = when
-        return self._last
-
-    def due(self, number: int) -> int:
-        return self._due.get(number, 0)
-
-    def remove(self, number: int) -> None:
-        self._due.pop(number, None)
 
 
 def _nothing(_guest: Guest) -> Value:
@@ -94,7 +47,7 @@ def _nothing(_guest: Guest) -> Value:
 
 
 def _ready(_guest: Guest, *_arguments: object) -> Value:
-    return Own(_READY, _POLLABLE)
+    return Own(READY, POLLABLE)
 
 
 def _arguments(guest: Guest) -> Value:
@@ -121,15 +74,11 @@ def _random_bytes(guest: Guest, length: int) -> Value:
 
 
 def _random_word(guest: Guest) -> Value:
-    return _u64(int.from_bytes(guest.world.random(8), "little"))
+    return u64(int.from_bytes(guest.world.random(8), "little"))
 
 
 def _seed(guest: Guest) -> Value:
     return Tuple((_random_word(guest), _random_word(guest)))
-
-
-def _u64(value: int) -> Number:
-    return Number("u64", value & (1 << 64) - 1)
 
 
 def _write(guest: Guest, stream: int, data: bytes) -> Value:
@@ -156,7 +105,7 @@ def _closed(_guest: Guest, *_arguments: object) -> Value:
 
 
 def _room(_guest: Guest, _stream: int) -> Value:
-    return Ok(_u64(_MOST_PRINTED))
+    return Ok(u64(_MOST_PRINTED))
 
 
 def _stream(fd: int, type_: int) -> HostFunction:
@@ -164,71 +113,16 @@ def _stream(fd: int, type_: int) -> HostFunction:
 
 
 def _network(_guest: Guest) -> Value:
-    return Own(0, _NETWORK)
+    return Own(0, NETWORK)
 
 
 def _no_directories(_guest: Guest) -> Value:
     return List([])
 
 
-def _resolution(_guest: Guest) -> Value:
-    return _u64(_RESOLUTION_NS)
-
-
-def _wall_resolution(_guest: Guest) -> Value:
-    return _moment(0, _RESOLUTION_NS)
-
-
-def _moment(seconds: int, nanoseconds: int) -> Value:
-    return Record((("seconds", _u64(seconds)), ("nanoseconds", Number("u32", nanoseconds))))
-
-
-class _Clocks:
-    """Time and the waiting for it. The monotonic clock counts from the call's start, so that a guest does not see the
-    host's uptime."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def _now(self, guest: Guest) -> int:
-        return guest.world.now(_MONOTONIC, self._clock)
-
-    def wall(self, guest: Guest) -> Value:
-        return _moment(*divmod(guest.world.now(TIME_OF_DAY, self._clock), 1_000_000_000))
-
-    def monotonic(self, guest: Guest) -> Value:
-        return _u64(self._now(guest))
-
-    def at(self, guest: Guest, when: int) -> Value:
-        return Own(guest.timers.add(when), _POLLABLE)
-
-    def after(self, guest: Guest, duration: int) -> Value:
-        return self.at(guest, self._now(guest) + duration)
-
-    def is_ready(self, guest: Guest, pollable: int) -> Value:
-        return Bool(guest.timers.due(pollable) <= self._now(guest))
-
-    def block(self, guest: Guest, pollable: int) -> None:
-        self._sleep_until(guest, guest.timers.due(pollable))
-
-    def poll(self, guest: Guest, pollables: Sequence[int]) -> Value:
-        """Sleeps until the first is due, the deadline or a cancel."""
-        if not pollables:
-            raise Stop(OutcomeKind.TRAPPED, "bad_argument", "a poll of nothing")
-        due = [guest.timers.due(pollable) for pollable in pollables]
-        self._sleep_until(guest, min(due))
-        now = max(self._now(guest), min(due))
-        return List([Number("u32", index) for index, when in enumerate(due) if when <= now])
-
-    def _sleep_until(self, guest: Guest, when: int) -> None:
-        left = when - self._now(guest)
-        if left > 0:
-            guest.world.sleep(left)
-
-
 def dropped(guest: Guest, type_: int, number: int) -> None:
     """The guest has let a resource go."""
-    if type_ == _POLLABLE:
+    if type_ == POLLABLE:
         guest.timers.remove(number)
 
 
@@ -239,14 +133,12 @@ _OURS: dict[str, HostFunction] = {
     "wasi:cli/environment#initial-cwd": _nothing,
     "wasi:cli/exit#exit": _exit,
     "wasi:cli/exit#exit-with-code": _exit_with_code,
-    "wasi:cli/stdin#get-stdin": _stream(STDIN, _INPUT),
-    "wasi:cli/stdout#get-stdout": _stream(STDOUT, _OUTPUT),
-    "wasi:cli/stderr#get-stderr": _stream(STDERR, _OUTPUT),
+    "wasi:cli/stdin#get-stdin": _stream(STDIN, INPUT),
+    "wasi:cli/stdout#get-stdout": _stream(STDOUT, OUTPUT),
+    "wasi:cli/stderr#get-stderr": _stream(STDERR, OUTPUT),
     "wasi:cli/terminal-stdin#get-terminal-stdin": _nothing,
     "wasi:cli/terminal-stdout#get-terminal-stdout": _nothing,
     "wasi:cli/terminal-stderr#get-terminal-stderr": _nothing,
-    "wasi:clocks/wall-clock#resolution": _wall_resolution,
-    "wasi:clocks/monotonic-clock#resolution": _resolution,
     "wasi:random/random#get-random-bytes": _random_bytes,
     "wasi:random/random#get-random-u64": _random_word,
     "wasi:random/insecure#get-insecure-random-bytes": _random_bytes,
@@ -269,7 +161,13 @@ _OURS: dict[str, HostFunction] = {
 _DENIED = {"wasi:io/error", "wasi:cli/terminal-input", "wasi:cli/terminal-output", "wasi:filesystem/types"} | {
     f"wasi:sockets/{name}" for name in ("network", "udp", "udp-create-socket", "tcp", "tcp-create-socket")
 } | {"wasi:sockets/ip-name-lookup"}  # fmt: skip
-INTERFACES = frozenset(name.partition("#")[0] for name in (*_OURS, "wasi:io/poll#")) | _DENIED
+INTERFACES = (
+    frozenset(
+        name.partition("#")[0]
+        for name in (*_OURS, "wasi:io/poll#", "wasi:clocks/wall-clock#", "wasi:clocks/monotonic-clock#")
+    )
+    | _DENIED
+)
 """What may be imported, without its version."""
 
 
@@ -277,10 +175,12 @@ class Wasi:
     """The functions of preview 2."""
 
     def __init__(self, clock: Clock) -> None:
-        clocks = _Clocks(clock)
+        clocks = Clocks(clock)
         self._functions: dict[str, HostFunction] = {
             **_OURS,
             "wasi:clocks/wall-clock#now": clocks.wall,
+            "wasi:clocks/wall-clock#resolution": clocks.wall_resolution,
+            "wasi:clocks/monotonic-clock#resolution": clocks.resolution,
             "wasi:clocks/monotonic-clock#now": clocks.monotonic,
             "wasi:clocks/monotonic-clock#subscribe-instant": clocks.at,
             "wasi:clocks/monotonic-clock#subscribe-duration": clocks.after,
