@@ -58,7 +58,7 @@ def run_and_kill(data_dir: Path, *, more_steps: int, then_seconds: float) -> boo
     return process.returncode == -signal.SIGKILL and bool(left)
 
 
-@pytest.mark.requirement("H5.2", "R11.5", "R13.4")
+@pytest.mark.requirement("H5.2", "R8.1", "R8.2", "R11.5", "R13.4")
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_an_execution_killed_at_random_moments_ends_without_repeating_a_finished_step(
     tmp_path: Path, round_: int
@@ -88,6 +88,30 @@ def test_an_execution_killed_at_random_moments_ends_without_repeating_a_finished
     assert rows(data_dir, "SELECT count(*) FROM executions WHERE state != 'success'") == [(0,)]
     again = "SELECT 1 FROM step_runs WHERE status = 'success' GROUP BY execution_id, step_id HAVING count(*) > 1"
     assert rows(data_dir, again) == []
+    assert logged(data_dir) == set(
+        rows(data_dir, "SELECT execution_id, step_id, visit, attempt FROM step_runs WHERE module_id IS NOT NULL")
+    )
+
+
+def logged(data_dir: Path) -> set[Row]:
+    """The calls in the log of modules, each with what it took; none may be there twice."""
+    command = [
+        sys.executable,
+        "-m",
+        "hengio",
+        "module",
+        "logs",
+        "--limit",
+        "1000",
+        "--json",
+        "--data-dir",
+        str(data_dir),
+    ]
+    calls = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    entries = [(call["execution_id"], call["step_id"], call["visit"], call["attempt"]) for call in calls]
+    assert len(set(entries)) == len(entries)
+    assert all(call["fuel_used"] for call in calls if call["outcome"] == "succeeded")
+    return set(entries)
 
 
 @pytest.mark.requirement("H5.2")

@@ -158,16 +158,16 @@ _OURS: dict[str, HostFunction] = {
     "wasi:filesystem/preopens#get-directories": _no_directories,
     "wasi:sockets/instance-network#instance-network": _network,
 }
-_DENIED = {"wasi:io/error", "wasi:cli/terminal-input", "wasi:cli/terminal-output", "wasi:filesystem/types"} | {
-    f"wasi:sockets/{name}" for name in ("network", "udp", "udp-create-socket", "tcp", "tcp-create-socket")
-} | {"wasi:sockets/ip-name-lookup"}  # fmt: skip
-INTERFACES = (
-    frozenset(
-        name.partition("#")[0]
-        for name in (*_OURS, "wasi:io/poll#", "wasi:clocks/wall-clock#", "wasi:clocks/monotonic-clock#")
-    )
-    | _DENIED
-)
+_INTERFACES = {
+    "cli": "environment exit stdin stdout stderr terminal-input terminal-output terminal-stdin terminal-stdout"
+    " terminal-stderr",
+    "clocks": "wall-clock monotonic-clock",
+    "filesystem": "types preopens",
+    "io": "error poll streams",
+    "random": "random insecure insecure-seed",
+    "sockets": "network instance-network tcp tcp-create-socket udp udp-create-socket ip-name-lookup",
+}
+INTERFACES = frozenset(f"wasi:{package}/{name}" for package, names in _INTERFACES.items() for name in names.split())
 """What may be imported, without its version."""
 
 
