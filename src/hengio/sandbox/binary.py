@@ -81,14 +81,14 @@ class Body:
     loops: int
 
 
-class _Reader:
+class Reader:
     """A cursor over bytes. Every read past the end is `Refused` with the offset in the file."""
 
-    __slots__ = ("at", "data", "end")
+    __slots__ = ("_begin", "at", "data", "end")
 
     def __init__(self, data: bytes, at: int = 0, end: int | None = None) -> None:
         self.data = data
-        self.at = at
+        self.at = self._begin = at
         self.end = len(data) if end is None else end
 
     def byte(self) -> int:
@@ -109,18 +109,35 @@ class _Reader:
             if shift > 63:
                 raise self.broken("a number is too long")
 
+    def signed(self) -> int:
+        """A signed LEB128 of at most 64 bits."""
+        result = shift = 0
+        while True:
+            byte = self.byte()
+            result |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return result - (1 << shift) if byte & 0x40 else result
+            if shift > 63:
+                raise self.broken("a number is too long")
+
+    @property
+    def whole(self) -> bytes:
+        """All the bytes that this reader is of, also those behind it."""
+        return self.data[self._begin : self.end]
+
     def take(self, size: int) -> bytes:
         if size > self.end - self.at:
             raise self.broken("it ends too early")
         self.at += size
         return self.data[self.at - size : self.at]
 
-    def inner(self, size: int) -> _Reader:
+    def inner(self, size: int) -> Reader:
         """A reader of the next `size` bytes, which this one skips."""
         if size > self.end - self.at:
             raise self.broken("a section is longer than the file")
         self.at += size
-        return _Reader(self.data, self.at - size, self.at)
+        return Reader(self.data, self.at - size, self.at)
 
     def name(self) -> str:
         try:
@@ -144,7 +161,7 @@ def parse(data: bytes) -> Binary:
     if data[:4] != MAGIC:
         hint = "this is text (WAT): compile it first" if data[:1] in (b"(", b";") else ""
         raise Refused("not a WebAssembly binary: it does not begin with \\0asm", hint=hint)
-    return _parse(_Reader(data, 4))
+    return _parse(Reader(data, 4))
 
 
 def is_component(data: bytes) -> bool:
@@ -152,7 +169,7 @@ def is_component(data: bytes) -> bool:
     return data[:8] == MAGIC + COMPONENT
 
 
-def _parse(reader: _Reader, depth: int = 0) -> Binary:
+def _parse(reader: Reader, depth: int = 0) -> Binary:
     """A module or component from its version on."""
     version = reader.take(min(4, reader.end - reader.at))
     if version == COMPONENT:
@@ -162,7 +179,7 @@ def _parse(reader: _Reader, depth: int = 0) -> Binary:
     return _Parser(reader).parse()
 
 
-def _modules(reader: _Reader, depth: int) -> list[Binary]:
+def _modules(reader: Reader, depth: int) -> list[Binary]:
     """The core modules in the sections of a component, and of the components inside it."""
     found: list[Binary] = []
     while reader.at < reader.end:
@@ -182,14 +199,14 @@ def _modules(reader: _Reader, depth: int) -> list[Binary]:
 class _Parser:
     """Walks the sections once and keeps the index spaces that later ones refer to."""
 
-    def __init__(self, reader: _Reader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.binary = Binary()
         self.types: list[str] = []
         self.functions: list[str] = []
 
     def parse(self) -> Binary:
-        sections: dict[int, Callable[[_Reader], None]] = {
+        sections: dict[int, Callable[[Reader], None]] = {
             1: self._types,
             2: self._imports,
             3: self._functions,
@@ -204,7 +221,7 @@ class _Parser:
                 section(body)
         return self.binary
 
-    def _types(self, reader: _Reader) -> None:
+    def _types(self, reader: Reader) -> None:
         for _ in reader.times():
             if reader.byte() != 0x60:
                 raise reader.broken("it uses garbage-collected or recursive types, which are not supported")
@@ -213,7 +230,7 @@ class _Parser:
             arrow = " ".join(results) if len(results) == 1 else "(" + ", ".join(results) + ")"
             self.types.append(f"({', '.join(parameters)}) -> {arrow}")
 
-    def _imports(self, reader: _Reader) -> None:
+    def _imports(self, reader: Reader) -> None:
         for _ in reader.times():
             module, name, kind = reader.name(), reader.name(), reader.byte()
             if kind == 0:
@@ -229,17 +246,17 @@ class _Parser:
                 reader.take(2)
             self.binary.imports.append(Import(module, name, _kind(reader, kind)))
 
-    def _functions(self, reader: _Reader) -> None:
+    def _functions(self, reader: Reader) -> None:
         self.functions.extend(self._type(reader) for _ in reader.times())
 
-    def _memories(self, reader: _Reader) -> None:
+    def _memories(self, reader: Reader) -> None:
         for _ in reader.times():
             minimum, maximum, flags = _limits(reader)
             self.binary.memories.append(
                 Memory(minimum * PAGE, None if maximum is None else maximum * PAGE, plain=flags <= 1)
             )
 
-    def _exports(self, reader: _Reader) -> None:
+    def _exports(self, reader: Reader) -> None:
         for index in reader.times():
             name, kind, item = reader.name(), _kind(reader, reader.byte()), reader.number()
             type_ = ""
@@ -249,10 +266,10 @@ class _Parser:
                 type_ = self.functions[item]
             self.binary.exports.append(Export(name, kind, index, type_))
 
-    def _start(self, _reader: _Reader) -> None:
+    def _start(self, _reader: Reader) -> None:
         self.binary.has_start = True
 
-    def _code(self, reader: _Reader) -> None:
+    def _code(self, reader: Reader) -> None:
         for _ in reader.times():
             size = reader.number()
             start = reader.at
@@ -264,7 +281,7 @@ class _Parser:
             loops = reader.data.count(_LOOP, start, reader.at)
             self.binary.bodies.append(Body(size, count, loops))
 
-    def _custom(self, reader: _Reader) -> None:
+    def _custom(self, reader: Reader) -> None:
         if reader.name() != "producers":
             return
         for _ in reader.times():
@@ -275,21 +292,21 @@ class _Parser:
             elif what == "processed-by":
                 self.binary.tools = values
 
-    def _type(self, reader: _Reader) -> str:
+    def _type(self, reader: Reader) -> str:
         index = reader.number()
         if index >= len(self.types):
             raise reader.broken("a function's type does not exist")
         return self.types[index]
 
 
-def _value_type(reader: _Reader) -> str:
+def _value_type(reader: Reader) -> str:
     code = reader.byte()
     if code not in _VALUE_TYPES:
         raise reader.broken(f"unknown value type 0x{code:02x}")
     return _VALUE_TYPES[code]
 
 
-def _limits(reader: _Reader) -> tuple[int, int | None, int]:
+def _limits(reader: Reader) -> tuple[int, int | None, int]:
     """Minimum, maximum, flags: 1 has a maximum, 2 shared, 4 64-bit, 8 own page size."""
     flags = reader.byte()
     minimum = reader.number()
@@ -299,7 +316,7 @@ def _limits(reader: _Reader) -> tuple[int, int | None, int]:
     return minimum, maximum, flags
 
 
-def _kind(reader: _Reader, code: int) -> str:
+def _kind(reader: Reader, code: int) -> str:
     kinds = ("func", "table", "memory", "global", "tag")
     if code >= len(kinds):
         raise reader.broken(f"unknown kind {code} of import or export")

@@ -16,8 +16,8 @@ import sys
 from wasmtime import Engine, Module, WasmtimeError
 from wasmtime.component import Component
 
-from hengio.sandbox.wasmtime.compiling import frames
-from hengio.sandbox.wasmtime.config import COMPONENT, make_config
+from hengio.sandbox.wasmtime.compiling import frames, segments
+from hengio.sandbox.wasmtime.config import COMPONENT, OWN_MEMORIES, make_config
 
 IDLE_SECONDS = 60.0
 """Without work for so long it ends; the next binary gets a new child."""
@@ -41,6 +41,8 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
             if tier not in engines:
                 engines[tier] = Engine(make_config(frames.TIERS[tier]))
             kind = Component if frames.TIERS[tier] in COMPONENT else Module
+            if frames.TIERS[tier] in OWN_MEMORIES:
+                binary = segments.joined(binary)
             frames.write(sink, frames.COMPILED, bytes(kind(engines[tier], binary).serialize()))
         except WasmtimeError as error:
             frames.write(sink, frames.FAILED, str(error).encode())
