@@ -172,3 +172,21 @@ def test_a_damaged_binary_is_refused_or_described_but_never_a_fault(
             assert sandbox.inspect(damaged).kind in ("command", "reactor")
         except Refused as refused:
             assert str(refused)
+
+
+@pytest.mark.requirement("R3.2")
+@pytest.mark.parametrize("inside", ["(module {})", "(component (core module {}))"], ids=["module", "component"])
+def test_globals_are_limited_since_each_instance_has_its_own(sandbox: WasmtimeSandbox, inside: str) -> None:
+    many = "(global i32 (i32.const 0))" * 10_001
+    with pytest.raises(Refused, match="10001 globals"):
+        sandbox.inspect(module(inside.format(many)))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"\0\1\0" * 20_000, "sections"), (b"\x01\x83\x80\x80\x02\xc1\x84\x3d" + bytes(4 << 20), "list of 1000001")],
+    ids=["sections", "types"],
+)
+def test_what_would_take_long_to_read_is_refused_at_once(sandbox: WasmtimeSandbox, content: bytes, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        sandbox.inspect(b"\0asm\1\0\0\0" + content)

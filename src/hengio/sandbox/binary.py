@@ -17,7 +17,9 @@ PAGE = 65_536
 _LOOP = 0x03
 _CORE_MODULE, _COMPONENT = 1, 4
 """Sections of a component (Component Model, Binary Format)."""
-_DEEPEST, _MOST_MODULES = 10, 1_000
+_DEEPEST, _MOST_MODULES, _MOST_SECTIONS = 10, 1_000, 10_000
+_MOST = 1_000_000
+"""Entries of a list, such as of types or functions (as in browsers: WebAssembly JavaScript Interface, Limits)."""
 
 _VALUE_TYPES = {
     0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x70: "funcref", 0x6F: "externref",
@@ -62,6 +64,7 @@ class Binary:
     imports: list[Import] = field(default_factory=list)
     exports: list[Export] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
+    globals: int = 0
     has_start: bool = False
     bodies: list[Body] = field(default_factory=list)
     languages: tuple[str, ...] = ()
@@ -121,6 +124,16 @@ class Reader:
             if shift > 63:
                 raise self.broken("a number is too long")
 
+    def sections(self) -> Iterator[tuple[int, Reader]]:
+        """The sections up to the end: the number of each, and a reader of its content."""
+        for _ in range(_MOST_SECTIONS):
+            if self.at >= self.end:
+                return
+            section = self.byte()
+            yield section, self.inner(self.number())
+        if self.at < self.end:
+            raise self.broken(f"more than {_MOST_SECTIONS} sections")
+
     @property
     def whole(self) -> bytes:
         """All the bytes that this reader is of, also those behind it."""
@@ -150,6 +163,8 @@ class Reader:
         count = self.number()
         if count > self.end - self.at:
             raise self.broken("a list is longer than its section")
+        if count > _MOST:
+            raise self.broken(f"a list of {count} entries, more than {_MOST}")
         return iter(range(count))
 
     def broken(self, why: str) -> Refused:
@@ -182,9 +197,7 @@ def _parse(reader: Reader, depth: int = 0) -> Binary:
 def _modules(reader: Reader, depth: int) -> list[Binary]:
     """The core modules in the sections of a component, and of the components inside it."""
     found: list[Binary] = []
-    while reader.at < reader.end:
-        section = reader.byte()
-        body = reader.inner(reader.number())
+    for section, body in reader.sections():
         if section not in (_CORE_MODULE, _COMPONENT):
             continue
         if depth > _DEEPEST or len(found) > _MOST_MODULES:
@@ -211,12 +224,12 @@ class _Parser:
             2: self._imports,
             3: self._functions,
             5: self._memories,
+            6: self._globals,
             7: self._exports,
         }
         sections |= {8: self._start, 10: self._code, 0: self._custom}
-        while self.reader.at < self.reader.end:
-            section = sections.get(self.reader.byte())
-            body = self.reader.inner(self.reader.number())
+        for number, body in self.reader.sections():
+            section = sections.get(number)
             if section is not None:
                 section(body)
         return self.binary
@@ -255,6 +268,9 @@ class _Parser:
             self.binary.memories.append(
                 Memory(minimum * PAGE, None if maximum is None else maximum * PAGE, plain=flags <= 1)
             )
+
+    def _globals(self, reader: Reader) -> None:
+        self.binary.globals = reader.number()
 
     def _exports(self, reader: Reader) -> None:
         for index in reader.times():

@@ -31,6 +31,8 @@ def make_config(tier: Tier) -> Config:
     config.max_wasm_stack = WASM_STACK_BYTES
     config.wasm_multi_memory = tier in COMPONENT  # the engine's own glue between a component's parts needs it
     config.wasm_component_model = tier in COMPONENT
+    for feature in ("async", "more_async_builtins", "async_stackful"):  # it needs an event loop of the engine's
+        getattr(_ffi, f"wasmtime_config_wasm_component_model_{feature}_set")(config.ptr(), False)
     config.wasm_memory64 = False
     config.wasm_threads = False
     config.shared_memory = False

@@ -30,6 +30,7 @@ class Ceilings:
 
     binary_bytes: int = 32 << 20
     functions: int = 50_000
+    globals: int = 10_000
     body_bytes: int = 4 << 20
     locals: int = 4_000
     locals_times_bytes: int = 300_000_000
@@ -62,6 +63,9 @@ def _check_bombs(declared: Binary, ceilings: Ceilings) -> None:
     bodies = [body for module in (declared, *declared.modules) for body in module.bodies]
     if len(bodies) > ceilings.functions:
         raise Refused(f"the binary has {len(bodies)} functions, more than the limit of {ceilings.functions}")
+    for module in (declared, *declared.modules):
+        if module.globals > ceilings.globals:  # each instance has its own, which no limit of a call counts
+            raise Refused(f"a module has {module.globals} globals, more than the limit of {ceilings.globals}")
     for index, body in enumerate(bodies):
         measures = (
             ("bytes", body.size, ceilings.body_bytes),

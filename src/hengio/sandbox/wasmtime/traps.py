@@ -42,6 +42,8 @@ _OVER_LIMIT = ("exceeds", "resource limit exceeded")
 it does of too many of them."""
 _CAUSE = "Caused by:"
 """Wasmtime's text of an error is a backtrace, then this and the reason."""
+_LONGEST_NAME = 400
+"""Bytes of a function's name that are told."""
 _UNKNOWN_OFFSET = ctypes.c_size_t(-1).value
 
 
@@ -118,4 +120,4 @@ def _function(frame: int) -> str:
     if not name:
         return f"func[{KEEP.wasm_frame_func_index(frame)}]"
     size, data = (c_uint64 * 2).from_address(name)
-    return ctypes.string_at(data, size).decode(errors="replace")
+    return ctypes.string_at(data, min(size, _LONGEST_NAME)).decode(errors="replace")

@@ -38,7 +38,7 @@ def _joined(reader: Reader, depth: int) -> bytes | None:
     if version != COMPONENT or depth > _DEEPEST:
         return None
     parts, changed = [MAGIC + version], False
-    for section, body in _sections(reader):
+    for section, body in reader.sections():
         content: bytes | None = None
         if section in (_CORE_MODULE, _COMPONENT) and body.take(4) == MAGIC:
             content = _joined(body, depth + 1)
@@ -58,7 +58,7 @@ class _Sections:
 
 def _module(reader: Reader) -> bytes | None:
     found = _Sections()
-    for section, body in _sections(reader):
+    for section, body in reader.sections():
         if section == _DATA_COUNT:
             return None  # code may name segments by their numbers
         if section == _MEMORY:
@@ -115,14 +115,6 @@ def _merged(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((at, end))
     return merged
-
-
-def _sections(reader: Reader) -> list[tuple[int, Reader]]:
-    found = []
-    while reader.at < reader.end:
-        section = reader.byte()
-        found.append((section, reader.inner(reader.number())))
-    return found
 
 
 def _section(section: int, content: bytes) -> bytes:

@@ -57,18 +57,23 @@ def _is_offered(interface: str, version: str) -> bool:
 
 
 def _misfits(imported: Imported) -> Iterator[Problem]:
-    """Functions of the host's that are not offered, or not with that type; resources that nobody has."""
+    """Functions that are not offered, or not with that type; resources that nobody has."""
     for resource in imported.resources:
         if resource not in RESOURCES:
             yield Problem(f"{imported.name}#{resource}", "not offered")
-    if imported.interface != host.INTERFACE:
-        return
     for name, type_ in imported.functions.items():
-        offered = host.FUNCTIONS.get(name)
-        if offered is None:
+        offered, found = _offered(imported.interface, name), words.function(type_, named=False)
+        if offered is None and imported.interface == host.INTERFACE:
             yield Problem(f"{imported.name}#{name}", "not offered")
-        elif (found := words.function(type_, named=False)) != offered[0]:
-            yield Problem(f"{imported.name}#{name}", f"has the type {found}, but is offered as {offered[0]}")
+        elif offered is not None and found != offered:
+            yield Problem(f"{imported.name}#{name}", f"has the type {found}, but is offered as {offered}")
+
+
+def _offered(interface: str, name: str) -> str | None:
+    """The type of a function that is ours; None for others, which WASI has and are denied when they are called."""
+    if interface == host.INTERFACE:
+        return host.FUNCTIONS[name][0] if name in host.FUNCTIONS else None
+    return wasi.TYPES.get(f"{interface}#{name}")
 
 
 def check_exports(component: Component, engine: Engine) -> None:

@@ -158,6 +158,47 @@ _OURS: dict[str, HostFunction] = {
     "wasi:filesystem/preopens#get-directories": _no_directories,
     "wasi:sockets/instance-network#instance-network": _network,
 }
+_PRINTED = "func(borrow, list<u8>) -> result<_, variant>"
+_FLUSHED = "func(borrow) -> result<_, variant>"
+_ZEROES = "func(borrow, u64) -> result<_, variant>"
+_READ = "func(borrow, u64) -> result<list<u8>, variant>"
+_SKIPPED = "func(borrow, u64) -> result<u64, variant>"
+_SPLICED = "func(borrow, borrow, u64) -> result<u64, variant>"
+_TERMINAL = "func() -> option<own>"
+TYPES: dict[str, str] = {
+    "wasi:cli/environment#get-environment": "func() -> list<tuple<string, string>>",
+    "wasi:cli/environment#get-arguments": "func() -> list<string>",
+    "wasi:cli/environment#initial-cwd": "func() -> option<string>",
+    "wasi:cli/exit#exit": "func(result)",
+    "wasi:cli/exit#exit-with-code": "func(u8)",
+    **{f"wasi:cli/{name}#get-{name}": "func() -> own" for name in ("stdin", "stdout", "stderr")},
+    **{f"wasi:cli/terminal-{name}#get-terminal-{name}": _TERMINAL for name in ("stdin", "stdout", "stderr")},
+    "wasi:clocks/wall-clock#now": "func() -> record",
+    "wasi:clocks/wall-clock#resolution": "func() -> record",
+    "wasi:clocks/monotonic-clock#now": "func() -> u64",
+    "wasi:clocks/monotonic-clock#resolution": "func() -> u64",
+    "wasi:clocks/monotonic-clock#subscribe-instant": "func(u64) -> own",
+    "wasi:clocks/monotonic-clock#subscribe-duration": "func(u64) -> own",
+    "wasi:random/random#get-random-bytes": "func(u64) -> list<u8>",
+    "wasi:random/random#get-random-u64": "func() -> u64",
+    "wasi:random/insecure#get-insecure-random-bytes": "func(u64) -> list<u8>",
+    "wasi:random/insecure#get-insecure-random-u64": "func() -> u64",
+    "wasi:random/insecure-seed#insecure-seed": "func() -> tuple<u64, u64>",
+    "wasi:io/poll#poll": "func(list<borrow>) -> list<u32>",
+    "wasi:io/poll#[method]pollable.ready": "func(borrow) -> bool",
+    "wasi:io/poll#[method]pollable.block": "func(borrow)",
+    **{f"{_INPUT_STREAM}{name}": _READ for name in ("read", "blocking-read")},
+    **{f"{_INPUT_STREAM}{name}": _SKIPPED for name in ("skip", "blocking-skip")},
+    **{f"{stream}subscribe": "func(borrow) -> own" for stream in (_INPUT_STREAM, _OUTPUT_STREAM)},
+    f"{_OUTPUT_STREAM}check-write": "func(borrow) -> result<u64, variant>",
+    **{f"{_OUTPUT_STREAM}{name}": _PRINTED for name in ("write", "blocking-write-and-flush")},
+    **{f"{_OUTPUT_STREAM}{name}": _FLUSHED for name in ("flush", "blocking-flush")},
+    **{f"{_OUTPUT_STREAM}{name}": _ZEROES for name in ("write-zeroes", "blocking-write-zeroes-and-flush")},
+    **{f"{_OUTPUT_STREAM}{name}": _SPLICED for name in ("splice", "blocking-splice")},
+    "wasi:filesystem/preopens#get-directories": "func() -> list<tuple<own, string>>",
+    "wasi:sockets/instance-network#instance-network": "func() -> own",
+}
+"""Those that are ours, in the words of WIT without names (WASI 0.2): one imported with another type is refused."""
 _INTERFACES = {
     "cli": "environment exit stdin stdout stderr terminal-input terminal-output terminal-stdin terminal-stdout"
     " terminal-stderr",
