@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,24 +13,21 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
 from hengio import codec
 from hengio.model.grant import Grant
 from hengio.model.module import Limits
 from hengio.model.outcome import LogLine, Outcome, OutcomeKind
-from hengio.sandbox.processes.code import Entry
-from hengio.sandbox.processes.conversation import GRACE_SECONDS, Conversation
+from hengio.sandbox.processes.conversation import GRACE_SECONDS
 from hengio.sandbox.processes.sandbox import ProcessSandbox
-from hengio.sandbox.processes.wire import Channel, Word
 from hengio.sandbox.processes.worker import Worker
-from hengio.sandbox.protocol import Answered, Ask, Call, Status
-from hengio.sandbox.wasmtime.compiling.workshop import Workshop
+from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.sandbox.wasmtime.library import SandboxSettings
+from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.sandbox.test_corpus import ATTACKS, FILES, expected, limits, reached
 from tests.support.areas import contents
+from tests.support.components import ECHO as COMPONENT_ECHO
 from tests.support.components import component
 from tests.support.guests import ECHO, SPIN, Variables, command, entry, fetching, make_call, reactor, text
 
@@ -200,79 +194,44 @@ def test_a_process_has_neither_environment_nor_descriptors_of_ours(monkeypatch: 
         worker.kill()
 
 
-JAILED = """
-import os, socket, sys, threading
-from hengio.sandbox.processes import jail
-got = jail.enter(1 << 30)
-def denied(act):
-    try:
-        act()
-    except (OSError, MemoryError):
-        return True
-    return False
-tried = {
-    "files": [lambda: open("/etc/passwd"), lambda: os.listdir("/"), lambda: open("/tmp/x", "w")],
-    "system_calls": [os.fork, socket.socket, lambda: os.execv("/bin/true", ["true"]), lambda: os.kill(1, 0)],
-    "limits": [lambda: bytearray(2 << 30)],
-}
-for part, acts in tried.items():
-    print(part, part not in got or all(denied(act) for act in acts))
-thread = threading.Thread(target=print, args=("threads", True))
-thread.start()
-thread.join()
-"""
+async def test_a_process_runs_one_module_in_its_life(processes: ProcessSandbox) -> None:
+    first, second = reactor(entry(ECHO)), reactor(text(8, "x") + entry(ECHO))
+    await called(processes, first)
+    living = {child.pid for child in children()}
+    await called(processes, first)
+    assert {child.pid for child in children()} == living, "the same module finds its process again"
+    used = [worker.digest for worker in processes._pool._idle]
+    await called(processes, second)
+    assert [worker.digest for worker in processes._pool._idle if worker.digest in used] != []
+    digests = [worker.digest for worker in processes._pool._idle if worker.digest is not None]
+    assert make_call(first).digest in digests
+    assert make_call(second).digest in digests
 
 
-@linux
-@pytest.mark.requirement("R3.4")
-def test_what_a_process_gave_up_is_gone() -> None:
-    done = subprocess.run([sys.executable, "-c", JAILED], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["files", "True", "system_calls", "True", "limits", "True", "threads", "True"]
-
-
-class Liar:
-    """A worker whose other end says what it likes."""
-
-    def __init__(self, said: bytes) -> None:
-        ours, theirs = socket.socketpair()
-        theirs.sendall(said)
-        theirs.shutdown(socket.SHUT_WR)
-        self.channel = Channel(ours, most_bytes=1 << 20)
-        self.kept = theirs
-
-    def stop(self) -> None:
-        """As a worker."""
-
-    def ended(self) -> str:
-        return "it said enough"
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.one_of(
-        st.binary(max_size=200),
-        st.lists(st.tuples(st.sampled_from([*Word, 0, 200]), st.binary(max_size=40)), max_size=12).map(
-            lambda frames: b"".join(bytes([word]) + len(data).to_bytes(4, "little") + data for word, data in frames)
-        ),
-    )
-)
-def test_nothing_that_a_process_says_does_more_than_end_its_call(said: bytes) -> None:
+async def test_a_process_that_died_while_it_waited_costs_nobody_a_call(processes: ProcessSandbox) -> None:
     binary = reactor(entry(ECHO))
-    call: Call = make_call(binary, timeout_seconds=0.2, host_calls=3)
-    workshop = Workshop()
-    entry_ = Entry(binary, call.digest, "baseline")
-    loop = asyncio.new_event_loop()
-    conversation = Conversation(call, entry_, workshop, loop)
-    results: list[tuple[Outcome, bool]] = []
-    liar = Liar(said)
-    thread = threading.Thread(target=lambda: results.append(conversation.hold(liar)))  # type: ignore[arg-type]
-    thread.start()
-    thread.join()
-    outcome, well = results[0]
-    assert outcome.kind in OutcomeKind
-    assert outcome.io_calls <= 3
-    assert not well or outcome.kind is OutcomeKind.MODULE_REFUSED or outcome.failure is None or outcome.failure.code
-    liar.kept.close()
-    liar.channel.close()
-    workshop.close()
-    loop.close()
+    await called(processes, binary)
+    for child in children():
+        child.kill()
+    await asyncio.sleep(0.1)
+    assert (await called(processes, binary)).kind is OutcomeKind.SUCCEEDED
+
+
+async def test_deep_output_is_the_same_as_in_a_thread(processes: ProcessSandbox, sandbox: WasmtimeSandbox) -> None:
+    binary = reactor(entry(ECHO))
+    for depth in (900, 990, 995, 1_000, 2_000):
+        data = b"[" * depth + b"]" * depth
+        walled = await called(processes, binary, data)
+        plain = await sandbox.call(make_call(binary, data), fetching(binary))
+        assert (walled.kind, walled.failure) == (plain.kind, plain.failure)
+    assert len(processes._pool._busy) == 0
+
+
+async def test_a_listener_that_raises_leaves_no_process_behind(processes: ProcessSandbox) -> None:
+    def listen(_line: LogLine) -> None:
+        raise KeyError("a fault of the host's own")
+
+    binary = component("(call $log (i32.const 1) (i32.const 0) (i32.const 1))" + COMPONENT_ECHO)
+    with pytest.raises(KeyError):
+        await called(processes, binary, on_log=listen)
+    assert len(processes._pool._busy) == 0

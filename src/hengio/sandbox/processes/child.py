@@ -12,15 +12,19 @@ import msgspec
 from hengio import codec
 from hengio.clock import SystemClock
 from hengio.errors import HengioError, Refused
-from hengio.model.outcome import LogLine, Outcome
+from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.sandbox.binary import is_component
+from hengio.sandbox.host.log import Logs
 from hengio.sandbox.processes import jail
 from hengio.sandbox.processes.wire import (
     Begin,
     Broken,
+    Cause,
     Channel,
-    Frame,
+    Ended,
+    Line,
     Question,
+    Received,
     Refusal,
     Stopped,
     Told,
@@ -30,7 +34,7 @@ from hengio.sandbox.processes.wire import (
 )
 from hengio.sandbox.protocol import Answered, Call, OutsideFunction, Status
 from hengio.sandbox.wasmtime import memory
-from hengio.sandbox.wasmtime.attempt import Runnable
+from hengio.sandbox.wasmtime.attempt import Attempt, Runnable
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiler
 from hengio.sandbox.wasmtime.compiling.source import CodeSource
@@ -39,7 +43,7 @@ from hengio.sandbox.wasmtime.config import COMPONENT, Tier
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.inspect import Ceilings
-from hengio.sandbox.wasmtime.perform import misfit, perform
+from hengio.sandbox.wasmtime.perform import Ran, misfit, run
 from hengio.sandbox.wasmtime.tally import Tally
 from hengio.sandbox.wasmtime.witness import Witness
 
@@ -65,6 +69,21 @@ class _Context:
         return None if told.status is Status.OK else str(codec.decode(told.reply)["message"])
 
 
+class _Logs(Logs):
+    """A log whose lines are kept on the other side, too."""
+
+    __slots__ = ("_channel",)
+
+    def __init__(self, call: Call, channel: Channel) -> None:
+        super().__init__(call.limits, None)
+        self._channel = channel
+
+    def add(self, level: str, text: bytes) -> None:
+        if self.fits(len(text)):
+            self._channel.send(Word.LOG, msgspec.msgpack.encode(Line(level, text)))
+        super().add(level, text)
+
+
 class _Guest(Guest):
     """A guest whose requests to the world outside go through the other side."""
 
@@ -73,6 +92,7 @@ class _Guest(Guest):
     def __init__(self, call: Call, channel: Channel) -> None:
         super().__init__(call)
         self._channel = channel
+        self._logs = _Logs(call, channel)
 
     def ask(self, function: OutsideFunction, request: bytes, data: bytes = b"") -> Answered:
         self.io_calls += 1
@@ -109,16 +129,17 @@ class _Process:
     def serve(self) -> None:
         """Until the other side is gone."""
         while True:
-            frame = self._channel.receive()
-            begin = msgspec.msgpack.decode(frame.payload, type=Begin)
+            received = self._channel.any()
+            self._channel.number = received.number
+            begin = msgspec.msgpack.decode(received.payload, type=Begin)
             try:
-                outcome = self._perform(begin)
+                ended = self._perform(begin)
             except HengioError as error:
                 self._channel.send(Word.REFUSED, msgspec.msgpack.encode(Refusal(error.code, str(error))))
             else:
-                self._channel.send(Word.DONE, codec.encode(outcome))
+                self._channel.send(Word.DONE, msgspec.msgpack.encode(ended))
 
-    def _perform(self, begin: Begin) -> Outcome:
+    def _perform(self, begin: Begin) -> Ended:
         compiled = self._compiled(begin)
         call = Call(
             digest=begin.digest,
@@ -133,12 +154,11 @@ class _Process:
             by=begin.by,
             tape=begin.tape,
             tape_bytes=begin.tape_bytes,
-            on_log=self._tell if begin.listens else None,
         )
-        return misfit(compiled, call) or perform(compiled, _Guest(call, self._channel), witness=self._witness)
-
-    def _tell(self, line: LogLine) -> None:
-        self._channel.send(Word.LOG, codec.encode(line))
+        misfitting = misfit(compiled, call)
+        if misfitting is not None:
+            return _ended_before(call, misfitting)
+        return _ended(run(compiled, _Guest(call, self._channel), witness=self._witness))
 
     def _compiled(self, begin: Begin) -> Runnable:
         cache = self._caches.setdefault(begin.tier, Cache(max_bytes=_CACHED_BYTES, max_count=_CACHED_MODULES))
@@ -165,6 +185,41 @@ class _Process:
         return Compiler(engine, self._code, clock=self._clock, ceilings=self._ceilings)
 
 
+def _ended(ran: Ran) -> Ended:
+    made = ran.made
+    return Ended(
+        data=made.data,
+        stop=None if made.stop is None else _cause(made.stop),
+        unsaved=None if ran.unsaved is None else _reason(*ran.unsaved),
+        fuel_left=made.fuel_left,
+        peak_bytes=made.peak_bytes,
+        kind=ran.kind,
+        compiler=ran.compiler,
+        duration_ms=ran.duration_ms,
+        host_calls=ran.host_calls,
+        dropped=ran.dropped,
+        events=ran.events,
+        missing=ran.missing,
+    )
+
+
+def _ended_before(call: Call, outcome: Outcome) -> Ended:
+    """A call that does not fit its module."""
+    assert outcome.failure is not None
+    stop = _reason(outcome.kind, outcome.failure)
+    made = Attempt(b"", None, call.limits.fuel, 0)
+    return msgspec.structs.replace(_ended(Ran(made, "reactor", "cranelift", 0.0, 0)), stop=stop)
+
+
+def _cause(stop: Stop) -> Cause:
+    details = codec.encode(stop.details)
+    return Cause(stop.kind, stop.code, stop.message, details, stop.retryable, stop.backtrace, stop.at_call)
+
+
+def _reason(kind: OutcomeKind, failure: Failure) -> Cause:
+    return Cause(kind, failure.code, failure.message, retryable=failure.retryable)
+
+
 def _told(channel: Channel, word: Word, payload: bytes) -> Told:
     """The answer to a question. Raises `Stop` if there is none, because the call has to end."""
     channel.send(word, payload)
@@ -175,7 +230,7 @@ def _told(channel: Channel, word: Word, payload: bytes) -> Told:
     return msgspec.msgpack.decode(frame.payload, type=Told)
 
 
-def _file(frame: Frame) -> bytes:
+def _file(frame: Received) -> bytes:
     if frame.word == Word.REFUSED:
         refusal = msgspec.msgpack.decode(frame.payload, type=Refusal)
         error = Refused(refusal.message)
@@ -186,7 +241,7 @@ def _file(frame: Frame) -> bytes:
 
 def main(memory_bytes: int) -> NoReturn:
     """Serve on standard input, which is a socket, on a thread with the stack that guests need."""
-    channel = Channel(socket.socket(fileno=0), most_bytes=_MOST_BYTES)
+    channel = Channel(socket.socket(fileno=0), most_bytes=_MOST_BYTES, takes_files=True)
     process = _Process(channel)
     protections = jail.enter(memory_bytes)
 

@@ -12,7 +12,7 @@ import time
 import msgspec
 
 from hengio.clock import Clock, SystemClock
-from hengio.errors import Corrupt, HengioError, NotFound, Refused
+from hengio.errors import Corrupt, NotFound, Refused, Unavailable
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.processes.code import Codes, Entry
@@ -26,12 +26,14 @@ from hengio.sandbox.wasmtime.library import Library, SandboxSettings
 from hengio.sandbox.wasmtime.perform import ended_before, may_repeat
 
 _STACK_BYTES = 1 << 20
+_SPARE = 2
+"""Processes that wait beyond one for each thread."""
 _ROOM_BYTES = 1 << 30
 """What a process may have beside the memory of its guest: interpreter, engine, compiled code, copies of answers."""
 
 
 class ProcessSandbox:
-    """Runs guests in processes that are kept ready, each in an instance of its own there."""
+    """Runs guests in processes that are kept ready, each in an instance of its own there. It plays no tapes."""
 
     def __init__(
         self,
@@ -45,7 +47,7 @@ class ProcessSandbox:
         outlives the process."""
         self._library = Library(settings, clock=clock or SystemClock(), artefacts=artefacts)
         self._codes = Codes(settings, self._library.code)
-        self._pool = Pool(memory_bytes=highest.memory_bytes + _ROOM_BYTES)
+        self._pool = Pool(idle=settings.threads + _SPARE, memory_bytes=highest.memory_bytes + _ROOM_BYTES)
         self._threads = Threads(settings.threads, stack_bytes=_STACK_BYTES)
         self._running: set[Conversation] = set()
 
@@ -92,17 +94,21 @@ class ProcessSandbox:
             raise
 
     def _hold(self, conversation: Conversation) -> Outcome:
-        worker = self._pool.take()
         self._running.add(conversation)
         try:
-            outcome, well = conversation.hold(worker)
-        except HengioError:
-            self._pool.retire(worker)
-            raise
+            for last in (False, True):  # one that waited may have died meanwhile
+                worker = self._pool.take(conversation.digest)
+                well = False
+                try:
+                    ended = conversation.hold(worker, last=last)
+                    well = ended is not None and ended.kept
+                finally:
+                    (self._pool.back if well else self._pool.retire)(worker)
+                if ended is not None:
+                    return ended.outcome
+            raise Unavailable("a process for guests did not take its call")
         finally:
             self._running.discard(conversation)
-        (self._pool.back if well else self._pool.retire)(worker)
-        return outcome
 
     async def close(self) -> None:
         self._threads.refuse()

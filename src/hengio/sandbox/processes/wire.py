@@ -20,13 +20,14 @@ from msgspec import Struct
 
 from hengio.errors import HengioError
 from hengio.model.grant import Grant
-from hengio.model.module import Limits
-from hengio.model.outcome import OutcomeKind
-from hengio.model.tape import TapeMode
+from hengio.model.module import Limits, ModuleKind
+from hengio.model.outcome import Frame, OutcomeKind
+from hengio.model.tape import TapeEvent, TapeMode
 from hengio.sandbox.protocol import Directory, OutsideFunction, Status
-from hengio.sandbox.wasmtime.config import Tier
+from hengio.sandbox.wasmtime.config import CompilerName, Tier
 
-_HEAD = struct.Struct("<BI")
+_HEAD = struct.Struct("<BIQ")
+"""The word, the length, and the number of the call that the frame belongs to."""
 _FILE_BYTES = 4
 _CHUNK = 1 << 20
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -46,7 +47,7 @@ class Word(IntEnum):
     REFUSED = 5
     """Either way: the module is refused (`Refusal`)."""
     LOG = 6
-    """From it: a line of the log (JSON `LogLine`); no answer."""
+    """From it: a line of the log (`Line`); no answer."""
     GET = 7
     """From it: a path of the context; back comes `Told`."""
     SET = 8
@@ -56,7 +57,7 @@ class Word(IntEnum):
     STOP = 10
     """To it: the guest has to end (`Stopped`)."""
     DONE = 11
-    """From it: the call has ended (JSON `Outcome`)."""
+    """From it: the guest has ended (`Ended`)."""
     FAULT = 12
     """From it: it failed for a reason of its own (text)."""
 
@@ -77,7 +78,43 @@ class Begin(Struct, frozen=True, kw_only=True):
     by: float | None
     tape: TapeMode
     tape_bytes: int
-    listens: bool
+
+
+class Cause(Struct, frozen=True):
+    """Why a guest was stopped (`Stop`); `details` as JSON."""
+
+    kind: OutcomeKind
+    code: str
+    message: str
+    details: bytes = b"null"
+    retryable: bool | None = None
+    backtrace: tuple[Frame, ...] = ()
+    at_call: bool = True
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """What a guest's process measured (`Ran`). What it returned is read on the other side, where its log, its context
+    and what it reached outside are, too."""
+
+    data: bytes
+    stop: Cause | None
+    unsaved: Cause | None
+    fuel_left: int
+    peak_bytes: int
+    kind: ModuleKind
+    compiler: CompilerName
+    duration_ms: float
+    host_calls: int
+    dropped: int
+    events: tuple[TapeEvent, ...] | None
+    missing: int
+
+
+class Line(Struct, frozen=True):
+    """A line of the log, as the guest wrote it."""
+
+    level: str
+    text: bytes
 
 
 class Refusal(Struct, frozen=True):
@@ -119,12 +156,13 @@ class Stopped(Struct, frozen=True):
     message: str
 
 
-class Frame(NamedTuple):
+class Received(NamedTuple):
     """`files` belong to whoever receives them."""
 
     word: int
     payload: bytes
     files: tuple[int, ...]
+    number: int
 
 
 class Broken(HengioError):
@@ -134,15 +172,22 @@ class Broken(HengioError):
 
 
 class Channel:
-    """One end of a connection. Used by one thread at a time."""
+    """One end of a connection. Used by one thread at a time.
 
-    def __init__(self, connection: socket.socket, *, most_bytes: int) -> None:
+    Every frame has the number of its call: one that a call left behind is never taken for the next one's.
+    """
+
+    def __init__(self, connection: socket.socket, *, most_bytes: int, takes_files: bool) -> None:
         """`most_bytes` is the longest payload that is taken from the other side."""
         self._connection = connection
+        self._takes_files = takes_files
         self.most_bytes = most_bytes
+        self.number = 0
 
-    def send(self, word: Word, payload: bytes = b"", *files: int) -> None:
-        head = _HEAD.pack(word, len(payload))
+    def send(self, word: Word, payload: bytes = b"", *files: int, until: float | None = None) -> None:
+        """Raises `Broken` if the other side is gone, or has not taken it by then (monotonic)."""
+        self._wait(until)
+        head = _HEAD.pack(word, len(payload), self.number)
         try:
             if files or len(payload) > _CHUNK:
                 rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
@@ -153,20 +198,32 @@ class Channel:
         except OSError as error:
             raise Broken(str(error)) from error
 
-    def receive(self, until: float | None = None) -> Frame:
-        """The next frame. Raises `Broken` at the end of the connection, or when it is late (`until`, monotonic)."""
+    def receive(self, until: float | None = None) -> Received:
+        """The next frame of this call. Raises `Broken` at the end of the connection, when it is late (`until`,
+        monotonic), or when it belongs to another call."""
+        received = self.any(until)
+        if received.number != self.number:
+            raise Broken("a frame of another call")
+        return received
+
+    def any(self, until: float | None = None) -> Received:
+        """The next frame of whatever call."""
         data, files = self._some(_HEAD.size, until)
         data += self._rest(_HEAD.size - len(data), until)
-        word, length = _HEAD.unpack(data)
+        word, length, number = _HEAD.unpack(data)
         if length > self.most_bytes:
             raise Broken(f"a frame of {length} bytes")
-        return Frame(word, self._rest(length, until), files)
+        return Received(word, self._rest(length, until), files, number)
 
     def _some(self, size: int, until: float | None) -> tuple[bytes, tuple[int, ...]]:
-        """The beginning of a frame, with the files that came along."""
+        """The beginning of a frame, with the files that came along; where none are taken the system closes them."""
         self._wait(until)
+        rights: list[tuple[int, int, bytes]] = []
         try:
-            data, rights, _, _ = self._connection.recvmsg(size, socket.CMSG_SPACE(_FILE_BYTES))
+            if self._takes_files:
+                data, rights, _, _ = self._connection.recvmsg(size, socket.CMSG_SPACE(_FILE_BYTES))
+            else:
+                data = self._connection.recv(size)
         except OSError as error:
             raise Broken(str(error)) from error
         files = array.array("i")
@@ -192,8 +249,7 @@ class Channel:
         return bytes(parts)
 
     def _wait(self, until: float | None) -> None:
-        if until is not None:
-            self._connection.settimeout(max(until - monotonic(), 0.0001))
+        self._connection.settimeout(None if until is None else max(until - monotonic(), 0.0001))
 
     def close(self) -> None:
         self._connection.close()

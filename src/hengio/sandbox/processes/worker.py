@@ -35,7 +35,9 @@ class Worker:
                 cwd="/",
                 start_new_session=True,
             )
-        self.channel = Channel(ours, most_bytes=_MOST_BYTES)
+        self.channel = Channel(ours, most_bytes=_MOST_BYTES, takes_files=False)
+        self.digest: str | None = None
+        """The one module that it runs; None if it has run none."""
         self._protections: tuple[str, ...] | None = None
 
     @property

@@ -10,6 +10,8 @@ Tier = Literal["baseline", "optimized", "witness", "component-baseline", "compon
 """Core modules on Winch, which compiles ten times faster, and on Cranelift; on Winch with memories of our own
 (`witness`); components on both, with memories of our own."""
 WINCH: frozenset[Tier] = frozenset({"baseline", "witness", "component-baseline"})
+CompilerName = Literal["cranelift", "winch", ""]
+"""As outcomes tell it; empty where none is known."""
 COMPONENT: frozenset[Tier] = frozenset({"component-baseline", "component"})
 OWN_MEMORIES: frozenset[Tier] = COMPONENT | {"witness"}
 BETTER: dict[Tier, Tier] = {"baseline": "optimized", "component-baseline": "component"}

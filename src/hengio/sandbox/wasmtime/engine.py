@@ -17,7 +17,7 @@ from ctypes import c_uint8, c_uint64
 from wasmtime import Config, Engine, _ffi
 
 from hengio.sandbox.wasmtime.capi import KEEP, EpochCallback, raw
-from hengio.sandbox.wasmtime.config import WASM_STACK_BYTES, WINCH, Tier, make_config
+from hengio.sandbox.wasmtime.config import WASM_STACK_BYTES, WINCH, CompilerName, Tier, make_config
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 
 TICK_SECONDS = 0.01
@@ -83,7 +83,7 @@ class GuestEngine:
         self.handle = Engine(config)
         self.address = raw(self.handle)
         self.tier = tier
-        self.compiler = "winch" if tier in WINCH else "cranelift"
+        self.compiler: CompilerName = "winch" if tier in WINCH else "cranelift"
         self.store_limits_memory = store_limits_memory
         self.ticker = Ticker(self.address)
 
