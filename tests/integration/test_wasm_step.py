@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from hengio.model.call import CallFilter
 from hengio.model.outcome import Failure
-from hengio.settings import Settings
+from hengio.settings import SandboxSettings, Settings
 from hengio.wiring.embedded import embedded
 from tests.support.guests import ECHO, entry, reactor
+
+SLOW = reactor("(func (local $i i32)" + "(loop (br_if 0 (local.tee $i (i32.const 0))))" * 7_000 + ")" + entry(ECHO))
+"""On this Cranelift works for a second."""
 
 
 async def failure(folder: Path, config: dict[str, Any]) -> Failure:
@@ -36,3 +40,18 @@ async def test_a_reference_that_a_template_makes_must_have_one_of_the_forms(tmp_
     found = await failure(tmp_path, {"module_id": "{{input.module}}"})
     assert found.message == "'echo@^^1' does not name a module"
     assert "`name@^1.2`" in found.details["hint"]
+
+
+@pytest.mark.requirement("R3.3", "R8.1", "R8.5")
+async def test_a_step_that_ends_while_its_module_is_compiled_is_logged_as_a_call_of_it(tmp_path: Path) -> None:
+    config = {"module_id": "slow"}
+    step = {"id": "a", "type": "wasm", "config": config, "timeout_seconds": 0.4}
+    settings = Settings(data_dir=tmp_path, sandbox=SandboxSettings(tiers="optimized", artefacts_mb=0))
+    async with embedded(settings) as system:
+        module = await system.modules.register("slow", "1.0.0", SLOW)
+        await system.sandbox.prepared(module.digest)
+    async with embedded(settings) as system:
+        stored, _ = await system.jobs.apply({"name": "j", "max_retries": 0, "steps": [step]})
+        await system.jobs.run(stored, given={})
+        (call,) = await system.storage.calls.find(CallFilter(module_ids=(module.id,)), limit=5)
+    assert (call.outcome, call.failure) == ("timed_out", Failure("timed_out", "the module was not compiled in time"))
