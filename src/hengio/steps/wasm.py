@@ -208,22 +208,28 @@ class WasmStep:
     def _check(self, config: WasmConfig) -> None:
         """Raises `Refused` if the step asks for more than this installation allows."""
         highest = self._allowed.highest
-        for what, value, most in (
-            ("fuel_limit", config.fuel_limit, highest.fuel),
-            ("timeout_seconds", config.timeout_seconds, highest.timeout_seconds),
-            ("memory_limit_mb", config.memory_limit_mb, highest.memory_bytes >> 20),
+        for what, value, most, setting in (
+            ("fuel_limit", config.fuel_limit, highest.fuel, "fuel_ceiling"),
+            ("timeout_seconds", config.timeout_seconds, highest.timeout_seconds, "timeout_ceiling_seconds"),
+            ("memory_limit_mb", config.memory_limit_mb, highest.memory_bytes >> 20, "memory_ceiling_mb"),
         ):
             if value and value > most:
-                raise Refused(f"{what} asks for {value}, more than this installation allows ({most})")
+                raise Refused(
+                    f"{what} asks for {value}, more than this installation allows ({most})",
+                    hint=f"ask for less, or let an administrator raise the setting sandbox.{setting}",
+                )
 
     def _limits(self, config: WasmConfig, module: Module, left: float | None) -> Limits:
+        """What the step asks for, else the default, but never more than is allowed or than the step itself has left."""
         default = self._allowed.component if module.facts.kind == "component" else self._allowed.default
-        seconds = config.timeout_seconds or default.timeout_seconds
+        highest = self._allowed.highest
+        seconds = min(config.timeout_seconds or default.timeout_seconds, highest.timeout_seconds)
+        asked = config.memory_limit_mb << 20 if config.memory_limit_mb else default.memory_bytes
         return msgspec.structs.replace(
             default,
-            fuel=config.fuel_limit or default.fuel,
+            fuel=min(config.fuel_limit or default.fuel, highest.fuel),
             timeout_seconds=seconds if left is None else min(seconds, left),
-            memory_bytes=(config.memory_limit_mb << 20) if config.memory_limit_mb else default.memory_bytes,
+            memory_bytes=min(asked, highest.memory_bytes),
         )
 
 
