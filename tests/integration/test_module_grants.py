@@ -81,6 +81,22 @@ async def test_a_step_narrows_what_its_module_was_granted_and_never_widens_it(tm
         assert failed.runs[0].failure.message == "the permissions cannot be granted"
 
 
+@pytest.mark.requirement("R4.7", "R4.8")
+async def test_a_denial_says_whether_the_module_or_its_step_lacks_the_grant(tmp_path: Path) -> None:
+    needed = "this needs the permission file:read on inbox/a.json, which is"
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.modules.register("reader", "1.0.0", READER, grants=(Grant("file:read", "inbox/**"),))
+        by_step = await run(system, {"module_id": "reader", "permissions": []})
+        await system.modules.grant("reader", (), actor="test")
+        by_module = await run(system, {"module_id": "reader", "permissions": []})
+        audited = await system.storage.audit.find(action="host_call.denied", limit=10)
+        calls = await system.storage.calls.find(CallFilter(), limit=10)
+    assert output(by_step)["message"] == f"{needed} not in the step's `permissions`"
+    assert output(by_module)["message"] == f"{needed} not granted to the module"
+    assert [entry_.detail["refused_by"] for entry_ in audited] == ["module", "step"]
+    assert [call.detail.get("denied_by_step") for call in calls] == [None, ["file:read inbox/a.json"]]
+
+
 @pytest.mark.requirement("R2.5", "R4.5", "R4.6", "R4.7", "R4.8")
 async def test_a_command_with_plain_files_works_in_a_job_as_far_as_its_grants_go(tmp_path: Path) -> None:
     todo = [

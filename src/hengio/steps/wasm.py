@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from hengio.definition.context import Context
 from hengio.errors import HengioError, NotFound, Refused
 from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
+from hengio.model.grant import Grant
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
@@ -129,8 +130,9 @@ class WasmStep:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
             return verdict.refused(error, f"{module.name}@{module.version}", module)
-        await self._audit(outcome, module, request)
-        result = verdict.judged(outcome, module, config, request.context)
+        left_out = frozenset[Grant]() if outside is None else frozenset(outside.left_out)
+        await self._audit(outcome, module, request, left_out)
+        result = verdict.judged(outcome, module, config, request.context, left_out=left_out)
         if outcome.tape is None:
             return result
         return await self._taped(
@@ -176,11 +178,11 @@ class WasmStep:
         key = f"{request.execution.root_id}:{request.step.id}:{request.visit}"
         return self._world.capabilities.of(Scope(layers=layers, key=key))
 
-    async def _audit(self, outcome: Outcome, module: Module, request: StepRequest) -> None:
+    async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
         """Written down before the step goes on; most calls have nothing to audit."""
         if self._world is None or (outcome.failure is None and not outcome.denials):
             return
-        entries = verdict.audited(outcome, module, request, at=self._world.clock.now())
+        entries = verdict.audited(outcome, module, request, at=self._world.clock.now(), left_out=left_out)
         for entry in entries:
             if entry.action == "module.digest_mismatch":
                 log.error("security_alert", reason=entry.action, module=entry.subject, execution_id=entry.execution_id)

@@ -13,12 +13,14 @@ from hengio.sandbox.protocol import Answered, Ask, Directory, OutsideFunction, S
 
 DENIED = answered(Status.PERMISSION_DENIED, "this call may reach nothing outside its execution")
 Layer = tuple[Grant, ...]
+_MOST_LEFT_OUT = 100
+"""As many as an outcome names denials."""
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """Who asks. A request is allowed if **every** layer holds a grant for it: what an administrator granted the module,
-    and what the job narrows that to. `key` is (root execution, step, visit) as text, equal on retry, rerun and redrive:
-    with a request's number it makes an idempotency key.
+    """Who asks. A request is allowed if **every** layer holds a grant for it: first what an administrator granted the
+    module, then what the job narrows that to. `key` is (root execution, step, visit) as text, equal on retry, rerun and
+    redrive: with a request's number it makes an idempotency key.
     """
 
     layers: tuple[Layer, ...]
@@ -61,14 +63,19 @@ class Capabilities(Struct, frozen=True):
         return ScopedOutside(self, scope)
 
 
-class ScopedOutside(Struct, frozen=True):
-    """`Outside` for one call."""
+class ScopedOutside:
+    """`Outside` for one call. `left_out` are the grants that were missing although the module has them."""
 
-    capabilities: Capabilities
-    scope: Scope
+    def __init__(self, capabilities: Capabilities, scope: Scope) -> None:
+        self.scope = scope
+        self.left_out: set[Grant] = set()
+        self._capabilities = capabilities
 
     async def answer(self, ask: Ask) -> Answered:
-        capability = self.capabilities.by_function.get(ask.function)
+        capability = self._capabilities.by_function.get(ask.function)
         if capability is None:
             return answered(Status.UNAVAILABLE, f"{ask.function} is not available here")
-        return await capability.answer(ask, self.scope)
+        answer = await capability.answer(ask, self.scope)
+        if answer.left_out and answer.denied is not None and len(self.left_out) < _MOST_LEFT_OUT:
+            self.left_out.add(answer.denied)
+        return answer
