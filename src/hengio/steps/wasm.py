@@ -23,7 +23,7 @@ from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
 from hengio.model.tape import Origin, Tape, TapeMode
-from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside
+from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside, imported
 from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
@@ -176,7 +176,8 @@ class WasmStep:
             return None
         layers = (module.grants,) if config.permissions is UNSET else (module.grants, config.permissions)
         key = f"{request.execution.root_id}:{request.step.id}:{request.visit}"
-        return self._world.capabilities.of(Scope(layers=layers, key=key))
+        scope = Scope(layers=layers, key=key, functions=imported(module.facts))
+        return self._world.capabilities.of(scope)
 
     async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
         """Written down before the step goes on; most calls have nothing to audit."""
