@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from hengio import codec
 from hengio.errors import Refused
+from hengio.grants.check import read
 from hengio.model.call import CallFilter
 from hengio.model.grant import Grant
+from hengio.model.outcome import Outcome, OutcomeKind, Reply
+from hengio.sandbox.protocol import Answered, Ask, Call, Directory, Fetch, OutsideFunction, Status
 from hengio.service.jobs import Finished
 from hengio.settings import Settings
 from hengio.wiring.embedded import System, embedded
-from tests.support.guests import SPIN, entry, reactor, text
+from tests.support.guests import SPIN, command, entry, reactor, text
 from tests.support.programs import program
 
+RESOURCES = (("http", "https://api.example.com/**"), ("database", "shop"), ("file", "**"))
 IMPORTS = """(import "hengio_v1" "file_read" (func $read (param i32 i32) (result i64)))
 (import "hengio_v1" "take_result" (func $take (param i32 i32) (result i32)))
 (import "hengio_v1" "log" (func $log (param i32 i32 i32)))"""
@@ -29,6 +33,13 @@ READER = reactor(
     ),
     imports=IMPORTS,
 )
+OPENER = command(
+    '(func (export "_start"))',
+    imports="""(import "wasi_snapshot_preview1" "path_open"
+      (func (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "hengio_v1" "http_request" (func (param i32 i32) (result i64)))""",
+)
+ALL = tuple(read(f"{kind}:{what} {name}") for kind, name in RESOURCES for what in ("read", "write"))
 SPINNER = reactor(entry(SPIN))
 
 
@@ -79,6 +90,61 @@ async def test_a_step_narrows_what_its_module_was_granted_and_never_widens_it(tm
         failed = await run(system, {"module_id": "reader", "permissions": resolved})
         assert failed.runs[0].failure is not None
         assert failed.runs[0].failure.message == "the permissions cannot be granted"
+
+
+@pytest.mark.requirement("R4.7", "R4.8")
+async def test_a_denial_says_whether_the_module_or_its_step_lacks_the_grant(tmp_path: Path) -> None:
+    needed = "this needs the permission file:read on inbox/a.json, which is"
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.modules.register("reader", "1.0.0", READER, grants=(Grant("file:read", "inbox/**"),))
+        by_step = await run(system, {"module_id": "reader", "permissions": []})
+        await system.modules.grant("reader", (), actor="test")
+        by_module = await run(system, {"module_id": "reader", "permissions": []})
+        audited = await system.storage.audit.find(action="host_call.denied", limit=10)
+        calls = await system.storage.calls.find(CallFilter(), limit=10)
+    assert output(by_step)["message"] == f"{needed} not in the step's `permissions`"
+    assert output(by_module)["message"] == f"{needed} not granted to the module"
+    assert [entry_.detail["refused_by"] for entry_ in audited] == ["module", "step"]
+    assert [call.detail.get("denied_by_step") for call in calls] == [None, ["file:read inbox/a.json"]]
+
+
+@pytest.mark.requirement("R3.4", "R4.7")
+@pytest.mark.parametrize(
+    ("binary", "reached"),
+    [
+        (READER, {"file_read"}),
+        (OPENER, {"file_read", "file_write", "file_find", "file_list", "file_admit", "http_request"}),
+    ],
+    ids=["reader", "opener"],
+)
+async def test_a_guest_that_got_out_of_the_engine_reaches_only_what_its_module_imports(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    binary: bytes,
+    reached: set[OutsideFunction],
+) -> None:
+    answers: dict[OutsideFunction, Answered] = {}
+    directories: list[Directory] = []
+
+    async def escaped(call: Call, _: Fetch) -> Outcome:
+        assert call.outside is not None
+        directories.extend(call.directories)
+        for number, function in enumerate(get_args(OutsideFunction), 1):
+            ask = Ask(function=function, request=b"inbox/a.json", data=b"1", number=number, seconds_left=5)
+            answers[function] = await call.outside.answer(ask)
+        return Outcome(kind=OutcomeKind.SUCCEEDED, reply=Reply())
+
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        await system.modules.register("guest", "1.0.0", binary, grants=ALL)
+        monkeypatch.setattr(system.sandbox, "call", escaped)
+        await run(system, {"module_id": "guest"})
+    denied = {name for name, answer in answers.items() if b"does not import" in answer.reply}
+    assert denied == set(get_args(OutsideFunction)) - reached
+    assert {answers[name].status for name in denied} == {Status.PERMISSION_DENIED}
+    assert directories == (["in", "out"] if "file_list" in reached else [])
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("function_not_imported") == 1
 
 
 @pytest.mark.requirement("R2.5", "R4.5", "R4.6", "R4.7", "R4.8")

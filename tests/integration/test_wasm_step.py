@@ -7,17 +7,24 @@ from typing import Any
 
 import pytest
 
+from hengio.model.call import CallFilter
 from hengio.model.outcome import Failure
-from hengio.settings import Settings
+from hengio.settings import SandboxSettings, Settings
 from hengio.wiring.embedded import embedded
-from tests.support.guests import ECHO, entry, reactor
+from tests.support.guests import ECHO, SPIN, entry, reactor
+
+SLOW = reactor("(func (local $i i32)" + "(loop (br_if 0 (local.tee $i (i32.const 0))))" * 7_000 + ")" + entry(ECHO))
+"""On this Cranelift works for a second."""
 
 
-async def failure(folder: Path, config: dict[str, Any]) -> Failure:
-    """How a step of this configuration fails, where the module `echo` is registered."""
-    job = {"name": "j", "max_retries": 0, "steps": [{"id": "a", "type": "wasm", "config": config}]}
-    async with embedded(Settings(data_dir=folder)) as system:
+async def failure(
+    folder: Path, config: dict[str, Any], *, sandbox: SandboxSettings | None = None, **step: Any
+) -> Failure:
+    """How a step of this configuration fails, where the modules `echo` and `spin` are registered."""
+    job = {"name": "j", "max_retries": 0, "steps": [{"id": "a", "type": "wasm", "config": config, **step}]}
+    async with embedded(Settings(data_dir=folder, sandbox=sandbox or SandboxSettings())) as system:
         await system.modules.register("echo", "1.0.0", reactor(entry(ECHO)))
+        await system.modules.register("spin", "1.0.0", reactor(entry(SPIN)))
         stored, _ = await system.jobs.apply(job)
         finished = await system.jobs.run(stored, given={"module": "echo@^^1", "rows": {}})
     found = finished.runs[0].failure
@@ -36,3 +43,41 @@ async def test_a_reference_that_a_template_makes_must_have_one_of_the_forms(tmp_
     found = await failure(tmp_path, {"module_id": "{{input.module}}"})
     assert found.message == "'echo@^^1' does not name a module"
     assert "`name@^1.2`" in found.details["hint"]
+
+
+@pytest.mark.requirement("R3.3", "R8.1", "R8.5")
+async def test_a_step_that_ends_while_its_module_is_compiled_is_logged_as_a_call_of_it(tmp_path: Path) -> None:
+    config = {"module_id": "slow"}
+    step = {"id": "a", "type": "wasm", "config": config, "timeout_seconds": 0.4}
+    settings = Settings(data_dir=tmp_path, sandbox=SandboxSettings(tiers="optimized", artefacts_mb=0))
+    async with embedded(settings) as system:
+        module = await system.modules.register("slow", "1.0.0", SLOW)
+        await system.sandbox.prepared(module.digest)
+    async with embedded(settings) as system:
+        stored, _ = await system.jobs.apply({"name": "j", "max_retries": 0, "steps": [step]})
+        await system.jobs.run(stored, given={})
+        (call,) = await system.storage.calls.find(CallFilter(module_ids=(module.id,)), limit=5)
+    assert (call.outcome, call.failure) == ("timed_out", Failure("timed_out", "the module was not compiled in time"))
+
+
+@pytest.mark.requirement("R3.3")
+async def test_no_step_runs_a_module_longer_than_an_administrator_allows(tmp_path: Path) -> None:
+    sandbox = SandboxSettings(timeout_ceiling_seconds=0.2)
+    config = {"module_id": "spin", "fuel_limit": 10**11}
+    found = await failure(tmp_path, config, sandbox=sandbox, timeout_seconds=60)
+    assert (found.code, found.message) == ("timed_out", "the call took longer than 0.2 s")
+
+
+@pytest.mark.requirement("R3.1", "R3.2", "R3.3")
+@pytest.mark.parametrize(
+    ("field", "setting"),
+    [
+        ("fuel_limit", "fuel_ceiling"),
+        ("timeout_seconds", "timeout_ceiling_seconds"),
+        ("memory_limit_mb", "memory_ceiling_mb"),
+    ],
+)
+async def test_a_limit_over_its_ceiling_is_refused_with_the_setting(tmp_path: Path, field: str, setting: str) -> None:
+    found = await failure(tmp_path, {"module_id": "echo", field: 21}, sandbox=SandboxSettings(**{setting: 20}))
+    assert found.message.startswith(f"{field} asks for 21")
+    assert f"the setting sandbox.{setting}" in found.details["hint"]

@@ -9,11 +9,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
 from hengio.errors import Refused
-from hengio.model.outcome import Outcome, OutcomeKind
+from hengio.model.grant import Grant
+from hengio.model.outcome import Failure, Outcome, OutcomeKind
+from hengio.sandbox.wasmtime.around import last_word
 from hengio.sandbox.wasmtime.compiling.workshop import CompileLimits, Workshop
 from hengio.sandbox.wasmtime.inspect import Ceilings
 from hengio.sandbox.wasmtime.library import SandboxSettings
@@ -39,6 +42,11 @@ def locals_(count: int, sets: int) -> bytes:
         f"(if (local.get 0) (then (local.set {to} (i32.add (local.get {of}) (i32.const 1)))))" for to, of in adds
     )
     return reactor(entry(f"(local {declared}) {body} (i64.const 0)"))
+
+
+def slow_to_optimise() -> str:
+    """A function that no call enters, on which Cranelift works for a second or more, and Winch does not."""
+    return "(func (local $i i32)" + "(loop (br_if 0 (local.tee $i (i32.const 0))))" * 7_000 + ")"
 
 
 def compiling() -> list[psutil.Process]:
@@ -162,6 +170,42 @@ async def test_a_module_that_winch_does_not_know_runs_on_optimised_code(both: Wa
 async def test_out_of_fuel_on_baseline_code_is_judged_by_optimised_code(both: WasmtimeSandbox) -> None:
     outcome = await call(both, reactor(entry(SPIN)), fuel=10_000)
     assert (outcome.kind, outcome.compiler) == (OutcomeKind.OUT_OF_FUEL, "cranelift")
+
+
+@pytest.mark.requirement("R3.1", "R8.2")
+async def test_a_fuel_limit_is_told_in_time_where_optimised_code_is_not(both: WasmtimeSandbox) -> None:
+    binary = reactor(slow_to_optimise() + entry(SPIN))
+    outcome = await call(both, binary, fuel=10_000, timeout_seconds=1.0)
+    assert (outcome.kind, outcome.compiler) == (OutcomeKind.OUT_OF_FUEL, "winch")
+    await settled(both, binary)  # it is made behind
+    outcome = await call(both, binary, fuel=10_000, timeout_seconds=1.0)
+    assert (outcome.kind, outcome.compiler) == (OutcomeKind.OUT_OF_FUEL, "cranelift")
+
+
+def test_a_second_run_that_ends_for_lack_of_time_leaves_the_first_verdict() -> None:
+    grant, other = Grant("file:read", "a"), Grant("file:read", "b")
+    first = Outcome(kind=OutcomeKind.OUT_OF_FUEL, denials=(grant,))
+    cut = Outcome(kind=OutcomeKind.TIMED_OUT, denials=(grant, other))
+    assert last_word(first, cut) == msgspec.structs.replace(first, denials=(grant, other))
+    wrote = msgspec.structs.replace(cut, wrote=True)
+    assert last_word(first, wrote) is wrote
+    whole = Outcome(kind=OutcomeKind.SUCCEEDED)
+    assert last_word(first, whole) is whole
+
+
+@pytest.mark.requirement("R3.3")
+async def test_a_call_whose_module_is_not_there_in_time_is_an_outcome_and_its_compilation_goes_on() -> None:
+    sandbox = WasmtimeSandbox(SandboxSettings(threads=1))
+    binary = reactor(slow_to_optimise() + entry(ECHO))
+    try:
+        hasty = msgspec.structs.replace(make_call(binary), by=time.monotonic() + 0.1)
+        outcome = await sandbox.call(hasty, fetching(binary))
+        assert outcome.kind is OutcomeKind.TIMED_OUT
+        assert outcome.failure == Failure("timed_out", "the module was not compiled in time")
+        await settled(sandbox, binary)
+        assert (await sandbox.call(make_call(binary), fetching(binary))).kind is OutcomeKind.SUCCEEDED
+    finally:
+        await sandbox.close()
 
 
 @pytest.mark.requirement("R3.1", "R3.2", "R3.3", "R3.5")

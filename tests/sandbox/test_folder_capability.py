@@ -84,6 +84,7 @@ async def test_whether_a_file_may_be_written_is_told_before_it_is(area: Blobs) -
     for layers in (["file:read **"],), (["file:write **"], ["file:write in/**"]):
         answer, _ = await ask(area, "file_admit", "out/x.csv", *layers)
         assert answer.denied == Grant("file:write", "out/x.csv")
+        assert answer.left_out == (len(layers) > 1)
 
 
 @pytest.mark.requirement("R3.4")

@@ -92,8 +92,9 @@ async def test_every_layer_must_allow_a_request() -> None:
     async with serving(always(response())) as web:
         wide, narrow = here(web), here(web, "/only")
         missing = Grant("http:read", web.url("/x"))
-        assert (await ask({"url": web.url("/x")}, wide, narrow))[0].denied == missing
-        assert (await ask({"url": web.url("/x")}, narrow, wide))[0].denied == missing
+        for layers, left_out in ((wide, narrow), True), ((narrow, wide), False), ((narrow, narrow), False):
+            answer, _ = await ask({"url": web.url("/x")}, *layers)
+            assert (answer.denied, answer.left_out) == (missing, left_out)
         assert (await ask({"url": web.url("/only")}, wide, narrow))[0].status is Status.OK
         assert (await ask({"url": web.url("/only")}, wide, ()))[0].status is Status.PERMISSION_DENIED
 
@@ -158,6 +159,10 @@ async def test_a_name_that_leads_inside_is_denied_and_connected_to_only_with_a_g
         assert answer.denied == Grant("http:read", f"http://[127.0.0.1/32]:{web.port}/x")
         assert web.seen == []
         opened = (*by_name, *granting(f"http://[127.0.0.1/32]:{web.port}/**"))
+        for layers in (by_name, opened), (opened, by_name):
+            answer, _ = await ask({"url": url}, *layers, client=HttpClient(resolve=resolve))
+            assert (answer.status, answer.left_out) == (Status.PERMISSION_DENIED, layers[0] is opened)
+        assert web.seen == []
         answer, reply = await ask({"url": url}, opened, client=HttpClient(resolve=resolve))
     assert (answer.status, reply["body"]) == (Status.OK, "inside")
     assert web.seen[0].headers["host"] == f"name.example:{web.port}"

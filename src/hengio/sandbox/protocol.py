@@ -68,13 +68,15 @@ class Ask(Struct, frozen=True, kw_only=True):
 class Answered(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer. `reply` is the value, or `{"code", "message"}` under any status but `OK`.
 
-    `wrote` is true if something outside may have changed. `denied` is the grant that was missing.
+    `wrote` is true if something outside may have changed. `denied` is the grant that was missing; `left_out` is true
+    where the module has it and its step's `permissions` do not.
     """
 
     status: Status
     reply: bytes
     wrote: bool = False
     denied: Grant | None = None
+    left_out: bool = False
 
 
 class Outside(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from hengio.definition.context import Context
 from hengio.errors import HengioError, Unavailable
 from hengio.ids import new_id
 from hengio.model.audit import AuditEntry
+from hengio.model.grant import Grant
 from hengio.model.module import Module
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.steps import guest
@@ -24,8 +26,13 @@ TRAPS = frozenset({OutcomeKind.TRAPPED, OutcomeKind.STACK_OVERFLOW})
 MISMATCH = "digest_mismatch"
 
 
-def audited(outcome: Outcome, module: Module, request: StepRequest, *, at: Micros) -> list[AuditEntry]:
-    """An entry for each grant that the call was missing, and for a binary that is not the registered one (R14.5)."""
+def audited(
+    outcome: Outcome, module: Module, request: StepRequest, *, at: Micros, left_out: Collection[Grant]
+) -> list[AuditEntry]:
+    """An entry for each grant that the call was missing, and for a binary that is not the registered one (R14.5).
+
+    `left_out` are those that the module has, but not the step's `permissions`.
+    """
     reference = f"{module.name}@{module.version}"
 
     def entry(action: Any, subject: str, detail: dict[str, Any]) -> AuditEntry:
@@ -41,7 +48,15 @@ def audited(outcome: Outcome, module: Module, request: StepRequest, *, at: Micro
         )
 
     entries = [
-        entry("host_call.denied", str(grant), {"permission": grant.permission, "resource": grant.resource})
+        entry(
+            "host_call.denied",
+            str(grant),
+            {
+                "permission": grant.permission,
+                "resource": grant.resource,
+                "refused_by": "step" if grant in left_out else "module",
+            },
+        )
         for grant in outcome.denials
     ]
     if outcome.failure is not None and outcome.failure.code == MISMATCH:
@@ -62,9 +77,11 @@ def refused(error: HengioError, reference: str, module: Module | None = None) ->
     )
 
 
-def judged(outcome: Outcome, module: Module, config: WasmConfig, context: Context) -> StepResult:
-    """The step's result."""
-    detail = _detail(outcome, module, config)
+def judged(
+    outcome: Outcome, module: Module, config: WasmConfig, context: Context, *, left_out: Collection[Grant]
+) -> StepResult:
+    """The step's result. `left_out` as in `audited`."""
+    detail = _detail(outcome, module, config, left_out)
     reply = outcome.reply
     if outcome.kind is not OutcomeKind.SUCCEEDED or reply is None:
         failure = outcome.failure or Failure(outcome.kind.value, outcome.kind.value)
@@ -96,7 +113,7 @@ def _retryable(outcome: Outcome) -> bool:
     return outcome.kind in RETRIED or (outcome.kind in TRAPS and outcome.io_calls > 0)
 
 
-def _detail(outcome: Outcome, module: Module, config: WasmConfig) -> dict[str, Any]:
+def _detail(outcome: Outcome, module: Module, config: WasmConfig, left_out: Collection[Grant]) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "module": f"{module.name}@{module.version}",
         "module_id": module.id,
@@ -117,6 +134,8 @@ def _detail(outcome: Outcome, module: Module, config: WasmConfig) -> dict[str, A
             detail["narrowed_to"] = [str(grant) for grant in config.permissions]
     if outcome.denials:
         detail["denials"] = [str(grant) for grant in outcome.denials]
+        if by_step := [str(grant) for grant in outcome.denials if grant in left_out]:
+            detail["denied_by_step"] = by_step
     if outcome.logs:
         detail["logs"] = outcome.logs
         detail["logs_dropped"] = outcome.logs_dropped

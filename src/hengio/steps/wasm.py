@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,11 +18,12 @@ from hengio.definition.context import Context
 from hengio.errors import HengioError, NotFound, Refused
 from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
+from hengio.model.grant import Grant
 from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
 from hengio.model.tape import Origin, Tape, TapeMode
-from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside
+from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside, imported
 from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
@@ -129,8 +130,9 @@ class WasmStep:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
             return verdict.refused(error, f"{module.name}@{module.version}", module)
-        await self._audit(outcome, module, request)
-        result = verdict.judged(outcome, module, config, request.context)
+        left_out = frozenset[Grant]() if outside is None else frozenset(outside.left_out)
+        await self._audit(outcome, module, request, left_out)
+        result = verdict.judged(outcome, module, config, request.context, left_out=left_out)
         if outcome.tape is None:
             return result
         return await self._taped(
@@ -174,13 +176,14 @@ class WasmStep:
             return None
         layers = (module.grants,) if config.permissions is UNSET else (module.grants, config.permissions)
         key = f"{request.execution.root_id}:{request.step.id}:{request.visit}"
-        return self._world.capabilities.of(Scope(layers=layers, key=key))
+        scope = Scope(layers=layers, key=key, functions=imported(module.facts))
+        return self._world.capabilities.of(scope)
 
-    async def _audit(self, outcome: Outcome, module: Module, request: StepRequest) -> None:
+    async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
         """Written down before the step goes on; most calls have nothing to audit."""
         if self._world is None or (outcome.failure is None and not outcome.denials):
             return
-        entries = verdict.audited(outcome, module, request, at=self._world.clock.now())
+        entries = verdict.audited(outcome, module, request, at=self._world.clock.now(), left_out=left_out)
         for entry in entries:
             if entry.action == "module.digest_mismatch":
                 log.error("security_alert", reason=entry.action, module=entry.subject, execution_id=entry.execution_id)
@@ -208,22 +211,28 @@ class WasmStep:
     def _check(self, config: WasmConfig) -> None:
         """Raises `Refused` if the step asks for more than this installation allows."""
         highest = self._allowed.highest
-        for what, value, most in (
-            ("fuel_limit", config.fuel_limit, highest.fuel),
-            ("timeout_seconds", config.timeout_seconds, highest.timeout_seconds),
-            ("memory_limit_mb", config.memory_limit_mb, highest.memory_bytes >> 20),
+        for what, value, most, setting in (
+            ("fuel_limit", config.fuel_limit, highest.fuel, "fuel_ceiling"),
+            ("timeout_seconds", config.timeout_seconds, highest.timeout_seconds, "timeout_ceiling_seconds"),
+            ("memory_limit_mb", config.memory_limit_mb, highest.memory_bytes >> 20, "memory_ceiling_mb"),
         ):
             if value and value > most:
-                raise Refused(f"{what} asks for {value}, more than this installation allows ({most})")
+                raise Refused(
+                    f"{what} asks for {value}, more than this installation allows ({most})",
+                    hint=f"ask for less, or let an administrator raise the setting sandbox.{setting}",
+                )
 
     def _limits(self, config: WasmConfig, module: Module, left: float | None) -> Limits:
+        """What the step asks for, else the default, but never more than is allowed or than the step itself has left."""
         default = self._allowed.component if module.facts.kind == "component" else self._allowed.default
-        seconds = config.timeout_seconds or default.timeout_seconds
+        highest = self._allowed.highest
+        seconds = min(config.timeout_seconds or default.timeout_seconds, highest.timeout_seconds)
+        asked = config.memory_limit_mb << 20 if config.memory_limit_mb else default.memory_bytes
         return msgspec.structs.replace(
             default,
-            fuel=config.fuel_limit or default.fuel,
+            fuel=min(config.fuel_limit or default.fuel, highest.fuel),
             timeout_seconds=seconds if left is None else min(seconds, left),
-            memory_bytes=(config.memory_limit_mb << 20) if config.memory_limit_mb else default.memory_bytes,
+            memory_bytes=min(asked, highest.memory_bytes),
         )
 
 

@@ -19,7 +19,10 @@ def answered(status: Status, message: str, *, wrote: bool = False) -> Answered:
     return Answered(status=status, reply=refusal(status, message)[1], wrote=wrote)
 
 
-def denied(grant: Grant) -> Answered:
-    """A denial; it names the grant that would allow the request."""
-    message = f"this needs the permission {grant.permission} on {grant.resource}"
-    return Answered(status=Status.PERMISSION_DENIED, reply=refusal(Status.PERMISSION_DENIED, message)[1], denied=grant)
+def denied(grant: Grant, *, left_out: bool) -> Answered:
+    """A denial; it names the grant that would allow the request, and who would have to give it: an administrator to the
+    module, or, where that was done and the step's `permissions` left it out, the author of the job."""
+    where = "not in the step's `permissions`" if left_out else "not granted to the module"
+    message = f"this needs the permission {grant.permission} on {grant.resource}, which is {where}"
+    reply = refusal(Status.PERMISSION_DENIED, message)[1]
+    return Answered(status=Status.PERMISSION_DENIED, reply=reply, denied=grant, left_out=left_out)

@@ -67,16 +67,17 @@ class DatabaseCapability:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused) as error:
             return answered(Status.INVALID_REQUEST, f"the request cannot be read: {error}")
         if (missing := _unreachable(scope, request.connection)) is not None:
-            return denied(missing)
+            return denied(missing, left_out=_reaches(scope.layers[0], request.connection))
         try:
             dialect = self._databases.dialect(request.connection)
             read = [await asyncio.to_thread(statement.read, query.query, dialect) for query in queries]
         except HengioError as error:
             status = Status.NOT_FOUND if isinstance(error, NotFound) else Status.INVALID_REQUEST
             return answered(status, error.message)
-        rights = _Rights(scope, request.connection, dialect)
+        rights = _Rights(scope.layers, request.connection, dialect)
         if (missing := rights.missing(read)) is not None:
-            return denied(missing)
+            granted = _Rights(scope.layers[:1], request.connection, dialect)
+            return denied(missing, left_out=granted.missing(read) is None)
         return await self._run(request, queries, ask=ask, scope=scope, rights=rights, read=read)
 
     async def _run(
@@ -113,10 +114,10 @@ class DatabaseCapability:
 
 
 class _Rights:
-    """What the layers of a scope allow on one connection."""
+    """What layers of grants allow on one connection."""
 
-    def __init__(self, scope: Scope, connection: str, dialect: Dialect) -> None:
-        self._layers = scope.layers
+    def __init__(self, layers: tuple[Layer, ...], connection: str, dialect: Dialect) -> None:
+        self._layers = layers
         self._connection = connection
         self._dialect = dialect
 
@@ -159,10 +160,12 @@ def _resources(layer: Layer, permission: Permission, connection: str) -> list[da
 
 def _unreachable(scope: Scope, connection: str) -> Grant | None:
     """The grant that is missing if nothing on that connection is allowed: then nothing is told about it, either."""
-    for layer in scope.layers:
-        if not any(_resources(layer, permission, connection) for permission in ("database:read", "database:write")):
-            return Grant("database:read", connection)
-    return None
+    reachable = all(_reaches(layer, connection) for layer in scope.layers)
+    return None if reachable else Grant("database:read", connection)
+
+
+def _reaches(layer: Layer, connection: str) -> bool:
+    return any(_resources(layer, permission, connection) for permission in ("database:read", "database:write"))
 
 
 def _status(error: HengioError) -> Status:

@@ -12,7 +12,7 @@ from hengio.grants import files
 from hengio.keys import check_key
 from hengio.model.grant import Grant, Permission
 from hengio.sandbox.host.answer import answered, denied
-from hengio.sandbox.host.outside import Scope
+from hengio.sandbox.host.outside import Layer, Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
 
 
@@ -29,7 +29,7 @@ class FileCapability:
         except (UnicodeDecodeError, Refused) as error:
             return answered(Status.INVALID_REQUEST, f"the path cannot be used: {error}")
         if not allowed(scope, permission, key):
-            return denied(Grant(permission, key))
+            return missing(scope, permission, key)
         writes = permission == "file:write"
         try:
             async with asyncio.timeout(ask.seconds_left):
@@ -55,10 +55,16 @@ class FileCapability:
 
 def allowed(scope: Scope, permission: Permission, key: str) -> bool:
     """Whether every layer of the scope has a grant for that key."""
-    return all(
-        any(grant.permission == permission and files.allows(grant.resource, key) for grant in layer)
-        for layer in scope.layers
-    )
+    return all(_allows(layer, permission, key) for layer in scope.layers)
+
+
+def _allows(layer: Layer, permission: Permission, key: str) -> bool:
+    return any(grant.permission == permission and files.allows(grant.resource, key) for grant in layer)
+
+
+def missing(scope: Scope, permission: Permission, key: str) -> Answered:
+    """The denial where that is not allowed."""
+    return denied(Grant(permission, key), left_out=_allows(scope.layers[0], permission, key))
 
 
 def failure(error: TimeoutError | HengioError, key: str) -> tuple[Status, str]:

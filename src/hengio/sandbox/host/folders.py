@@ -10,10 +10,9 @@ from hengio.blobs.protocol import BlobInfo, Blobs
 from hengio.errors import HengioError, NotFound, Refused
 from hengio.grants import files
 from hengio.keys import check_key
-from hengio.model.grant import Grant
-from hengio.sandbox.host.answer import answered, denied
+from hengio.sandbox.host.answer import answered
 from hengio.sandbox.host.entry import Entry
-from hengio.sandbox.host.files import allowed, failure
+from hengio.sandbox.host.files import allowed, failure, missing
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
 
@@ -36,7 +35,7 @@ class FolderCapability:
             return answered(Status.INVALID_REQUEST, f"the path cannot be used: {error}")
         if ask.function == "file_admit":
             may = allowed(scope, "file:write", path)
-            return Answered(status=Status.OK, reply=b"") if may else denied(Grant("file:write", path))
+            return Answered(status=Status.OK, reply=b"") if may else missing(scope, "file:write", path)
         try:
             async with asyncio.timeout(ask.seconds_left):
                 return await (self._find(path, scope) if ask.function == "file_find" else self._list(path, scope))
@@ -53,7 +52,7 @@ class FolderCapability:
                 pass
         async for _ in self._readable(path, scope):
             return _reply(Entry("", is_folder=True))
-        return answered(Status.NOT_FOUND, f"there is no file {path!r}") if may else denied(Grant("file:read", path))
+        return answered(Status.NOT_FOUND, f"there is no file {path!r}") if may else missing(scope, "file:read", path)
 
     async def _list(self, path: str, scope: Scope) -> Answered:
         known: dict[str, Entry] = {}

@@ -59,9 +59,10 @@ class HttpRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class _Denied(Exception):
     """A grant is missing."""
 
-    def __init__(self, grant: Grant) -> None:
+    def __init__(self, grant: Grant, *, left_out: bool) -> None:
         super().__init__(str(grant))
         self.grant = grant
+        self.left_out = left_out
 
 
 class _Permit:
@@ -73,15 +74,17 @@ class _Permit:
     def hop(self, method: str, url: Url) -> None:
         permission = needed(method)
         if not all(patterns.allows(layer, url) for layer in self._layers(permission)):
-            raise _Denied(Grant(permission, url.resource))
+            left_out = patterns.allows(self._layers(permission)[0], url)
+            raise _Denied(Grant(permission, url.resource), left_out=left_out)
 
     def address(self, method: str, url: Url, address: Address) -> None:
         permission = needed(method)
         if all(patterns.admits(layer, url, address) for layer in self._layers(permission)):
             return
+        left_out = patterns.admits(self._layers(permission)[0], url, address)
         host = "localhost" if url.host == "localhost" else f"[{address}/{address.max_prefixlen}]"
         port = "" if url.port == urls.PORTS[url.scheme] else f":{url.port}"
-        raise _Denied(Grant(permission, f"{url.scheme}://{host}{port}{url.path}"))
+        raise _Denied(Grant(permission, f"{url.scheme}://{host}{port}{url.path}"), left_out=left_out)
 
     def _layers(self, permission: Permission) -> list[tuple[patterns.HttpPattern, ...]]:
         return [
@@ -115,7 +118,7 @@ class HttpCapability:
         try:
             response = await self._client.send(request, permit=_Permit(scope), bounds=bounds)
         except _Denied as refused:
-            answer = denied(refused.grant)
+            answer = denied(refused.grant, left_out=refused.left_out)
             redirected = refused.grant.resource != request.url.resource
             return msgspec.structs.replace(answer, wrote=writes and redirected)
         except HttpFailed as error:

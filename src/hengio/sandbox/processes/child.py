@@ -34,6 +34,7 @@ from hengio.sandbox.processes.wire import (
 )
 from hengio.sandbox.protocol import Answered, Call, OutsideFunction, Status
 from hengio.sandbox.wasmtime import memory
+from hengio.sandbox.wasmtime.around import misfit
 from hengio.sandbox.wasmtime.attempt import Attempt, Runnable
 from hengio.sandbox.wasmtime.cache import Cache
 from hengio.sandbox.wasmtime.compile import Compiler
@@ -43,7 +44,7 @@ from hengio.sandbox.wasmtime.config import COMPONENT, Tier
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, GuestEngine
 from hengio.sandbox.wasmtime.guest import Guest, Stop
 from hengio.sandbox.wasmtime.inspect import Ceilings
-from hengio.sandbox.wasmtime.perform import Ran, misfit, run
+from hengio.sandbox.wasmtime.perform import Ran, run
 from hengio.sandbox.wasmtime.tally import Tally
 from hengio.sandbox.wasmtime.witness import Witness
 

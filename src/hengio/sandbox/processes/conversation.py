@@ -31,12 +31,13 @@ from hengio.sandbox.processes.wire import (
 )
 from hengio.sandbox.processes.worker import Worker
 from hengio.sandbox.protocol import Call
+from hengio.sandbox.wasmtime.around import ended_before
 from hengio.sandbox.wasmtime.attempt import Attempt
 from hengio.sandbox.wasmtime.compile import DigestMismatch
 from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.config import Tier
 from hengio.sandbox.wasmtime.guest import Guest, Stop
-from hengio.sandbox.wasmtime.perform import Ran, ended_before, outcome
+from hengio.sandbox.wasmtime.perform import Ran, outcome
 
 GRACE_SECONDS = 1.0
 """How long after its deadline a guest's process may go on, before it is killed."""

@@ -12,7 +12,7 @@ import time
 import msgspec
 
 from hengio.clock import Clock, SystemClock
-from hengio.errors import Corrupt, NotFound, Refused, Unavailable
+from hengio.errors import Unavailable
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.processes.code import Codes, Entry
@@ -21,9 +21,9 @@ from hengio.sandbox.processes.pool import Pool
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
+from hengio.sandbox.wasmtime.around import last_word, may_repeat, patience, ready
 from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
-from hengio.sandbox.wasmtime.perform import ended_before, may_repeat
 
 _STACK_BYTES = 1 << 20
 _SPARE = 2
@@ -65,24 +65,26 @@ class ProcessSandbox:
 
     async def call(self, call: Call, fetch: Fetch) -> Outcome:
         self._pool.prepare()
-        try:
-            entry = await self._codes.entry(call.digest, fetch)
-        except (Refused, NotFound, Corrupt) as error:
-            return ended_before(OutcomeKind.MODULE_REFUSED, error.code, str(error))
-        began, tier = time.monotonic(), entry.tier
+        entry = await ready(self._codes.entry(call.digest, fetch), call)
+        if isinstance(entry, Outcome):
+            return entry
+        until, tier = time.monotonic() + call.limits.timeout_seconds, entry.tier
         outcome = await self._converse(call, entry)
         if outcome.kind is OutcomeKind.OUT_OF_FUEL and may_repeat(call, tier, outcome):
-            return await self._once_more(call, entry, began) or outcome
+            return await self._once_more(outcome, call, entry, until)
         return outcome
 
-    async def _once_more(self, call: Call, entry: Entry, began: float) -> Outcome | None:
-        """The same call on optimised code, which is what a limit is measured by. None if there is none, or no time."""
-        improved = await asyncio.to_thread(self._codes.improve, entry)
-        left = call.limits.timeout_seconds - (time.monotonic() - began)
-        if not improved or left <= 0:
-            return None
+    async def _once_more(self, outcome: Outcome, call: Call, entry: Entry, until: float) -> Outcome:
+        """The same call on optimised code, which is what a limit is measured by; `outcome` itself if such code does
+        not come well within the time that is left."""
+        improving = asyncio.ensure_future(asyncio.to_thread(self._codes.improve, entry))
+        improved, _ = await asyncio.wait([improving], timeout=patience(until - time.monotonic()))
+        left = until - time.monotonic()
+        if not improved or not improving.result() or left <= 0:
+            return outcome
         limits = msgspec.structs.replace(call.limits, timeout_seconds=left)
-        return await self._converse(msgspec.structs.replace(call, limits=limits, on_log=None), entry)
+        again = await self._converse(msgspec.structs.replace(call, limits=limits, on_log=None), entry)
+        return last_word(outcome, again)
 
     async def _converse(self, call: Call, entry: Entry) -> Outcome:
         self._library.tally.call(entry.tier)

@@ -129,16 +129,16 @@ class Library:
         if self._artefacts is not None:
             await asyncio.to_thread(self._artefacts.flush)
 
-    async def improved(self, compiled: Runnable) -> Runnable | None:
-        """Its optimised code, waited for; None if there can be none."""
+    async def improved(self, compiled: Runnable, *, seconds: float) -> Runnable | None:
+        """Its optimised code, waited for as long as that, then made behind; None if there is none by then."""
         known = self.cache.peek(compiled.digest)
         if known is not None and known.engine.tier not in BETTER:
             return known
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._improving, self._improve, compiled.binary, compiled.digest)
-        except RuntimeError:  # closing
+        future = self._improve_later(compiled)
+        if future is None:
             return None
+        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
+        return future.result() if done and not future.cancelled() else None
 
     def _begin(self, binary: bytes, digest: str) -> Future[Runnable]:
         """The compilation that is under way, or a new one."""
@@ -172,11 +172,19 @@ class Library:
             self._improve_later(compiled)
         return compiled
 
-    def _improve_later(self, compiled: Runnable) -> None:
-        with suppress(RuntimeError):  # closing
-            future = self._improving.submit(self._improve, compiled.binary, compiled.digest)
+    def _improve_later(self, compiled: Runnable) -> Future[Runnable | None] | None:
+        """What is under way, or begun now; None while closing."""
+        with self._beginning:
+            future = self._improvements.get(compiled.digest)
+            if future is not None:
+                return future
+            try:
+                future = self._improving.submit(self._improve, compiled.binary, compiled.digest)
+            except RuntimeError:  # closing
+                return None
             self._improvements[compiled.digest] = future
-            future.add_done_callback(lambda _: self._improvements.pop(compiled.digest, None))
+        future.add_done_callback(lambda _: self._improvements.pop(compiled.digest, None))
+        return future
 
     def _improve(self, binary: bytes, digest: str) -> Runnable | None:
         """Put optimised code in the place of baseline code. Calls under way go on with what they began with."""

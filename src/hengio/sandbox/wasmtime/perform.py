@@ -13,10 +13,8 @@ from hengio.model.outcome import Failure, Outcome, OutcomeKind, Reply
 from hengio.model.tape import TapeEvent
 from hengio.sandbox import output
 from hengio.sandbox.output import Reading
-from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.attempt import Attempt, Runnable, attempt
-from hengio.sandbox.wasmtime.compile import Compiled
-from hengio.sandbox.wasmtime.config import BETTER, CompilerName, Tier
+from hengio.sandbox.wasmtime.config import CompilerName
 from hengio.sandbox.wasmtime.directories.content import Written
 from hengio.sandbox.wasmtime.directories.saving import save
 from hengio.sandbox.wasmtime.guest import Guest
@@ -125,29 +123,3 @@ def _save(compiled: Runnable, guest: Guest, files: Iterable[tuple[str, Written]]
         return save(guest, files)
     finally:
         compiled.engine.ticker.leave(guest)
-
-
-def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:
-    """The outcome of a call that never reached its guest."""
-    return Outcome(kind=kind, failure=Failure(code, message, retryable=False))
-
-
-def may_repeat(call: Call, tier: Tier, ended: Outcome) -> bool:
-    """Whether better code may have the last word on a fuel limit: there is some, running it again does nothing twice,
-    and no tape is played, which is of one compiler."""
-    return tier in BETTER and call.played is None and not ended.wrote and not ended.context_writes
-
-
-def misfit(compiled: Runnable, call: Call) -> Outcome | None:
-    """The outcome if the call can not even begin: no such entry, or more memory declared than allowed."""
-    if not isinstance(compiled, Compiled):
-        return None
-    if compiled.kind == "reactor" and call.function not in compiled.entries:
-        known = ", ".join(sorted(compiled.entries))
-        message = f"the module has no entry {call.function!r}; its entries are {known}"
-        return ended_before(OutcomeKind.MODULE_REFUSED, "entry_missing", message)
-    needed, limit = compiled.memory_minimum, call.limits.memory_bytes
-    if needed > limit:
-        message = f"the module declares {needed} bytes of memory at least, more than the limit of {limit}"
-        return ended_before(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message)
-    return None

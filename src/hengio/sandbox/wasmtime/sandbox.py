@@ -8,19 +8,19 @@ import time
 import msgspec
 
 from hengio.clock import Clock, SystemClock
-from hengio.errors import Corrupt, NotFound, Refused
 from hengio.model.module import ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
+from hengio.sandbox.wasmtime.around import last_word, may_repeat, misfit, patience, ready
 from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.attempt import Runnable
 from hengio.sandbox.wasmtime.compiling.source import CodeSource
 from hengio.sandbox.wasmtime.engine import THREAD_STACK_BYTES, TICK_SECONDS
 from hengio.sandbox.wasmtime.guest import Guest
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
-from hengio.sandbox.wasmtime.perform import ended_before, may_repeat, misfit, perform
+from hengio.sandbox.wasmtime.perform import perform
 from hengio.sandbox.wasmtime.witness import Witness
 
 
@@ -50,17 +50,17 @@ class WasmtimeSandbox:
     async def call(self, call: Call, fetch: Fetch) -> Outcome:
         compiled = self.library.cache.get(call.digest)
         if compiled is None:
-            try:
-                compiled = await self.library.load(call.digest, fetch)
-            except (Refused, NotFound, Corrupt) as error:
-                return ended_before(OutcomeKind.MODULE_REFUSED, error.code, str(error))
+            made = await ready(self.library.load(call.digest, fetch), call)
+            if isinstance(made, Outcome):
+                return made
+            compiled = made
         refusal = misfit(compiled, call)
         if refusal is not None:
             return refusal
         guest = Guest(call, asyncio.get_running_loop())
         outcome = await self._run(compiled, guest)
         if outcome.kind is OutcomeKind.OUT_OF_FUEL and may_repeat(call, compiled.engine.tier, outcome):
-            return await self._once_more(call, compiled, guest) or outcome
+            return await self._once_more(outcome, compiled, guest)
         return outcome
 
     async def _run(self, compiled: Runnable, guest: Guest) -> Outcome:
@@ -71,18 +71,19 @@ class WasmtimeSandbox:
             guest.cancel()
             raise
 
-    async def _once_more(self, call: Call, compiled: Runnable, guest: Guest) -> Outcome | None:
+    async def _once_more(self, outcome: Outcome, compiled: Runnable, guest: Guest) -> Outcome:
         """The same call on optimised code, which counts fuel a little differently and is what a limit is measured by.
 
-        None if there is none, or no time left. What it logs again is heard by nobody.
+        `outcome` itself if such code does not come well within the time that is left. What the second run logs is
+        heard by nobody.
         """
-        improved = await self.library.improved(compiled)
+        improved = await self.library.improved(compiled, seconds=patience(guest.deadline - time.monotonic()))
         left = guest.deadline - time.monotonic()
         if improved is None or left <= 0:
-            return None
-        limits = msgspec.structs.replace(call.limits, timeout_seconds=left)
-        again = msgspec.structs.replace(call, limits=limits, on_log=None)
-        return await self._run(improved, Guest(again, asyncio.get_running_loop()))
+            return outcome
+        limits = msgspec.structs.replace(guest.call.limits, timeout_seconds=left)
+        again = msgspec.structs.replace(guest.call, limits=limits, on_log=None)
+        return last_word(outcome, await self._run(improved, Guest(again, asyncio.get_running_loop())))
 
     def run_here(self, call: Call, compiled: Runnable) -> Outcome:
         """The same on the present thread, which must not be the main one and needs `THREAD_STACK_BYTES` of stack."""
