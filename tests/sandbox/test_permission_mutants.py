@@ -17,7 +17,7 @@ import hengio
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(hengio.__file__).parent
-HTTP, FILES, DATABASE, GRANTS, FOLDERS, DIRECTORIES, TREE = (
+HTTP, FILES, DATABASE, GRANTS, FOLDERS, DIRECTORIES, TREE, JOBS = (
     "tests/sandbox/test_http_capability.py",
     "tests/sandbox/test_file_capability.py",
     "tests/sandbox/test_database_capability.py",
@@ -25,6 +25,7 @@ HTTP, FILES, DATABASE, GRANTS, FOLDERS, DIRECTORIES, TREE = (
     "tests/sandbox/test_folder_capability.py",
     "tests/sandbox/test_directories.py",
     "tests/property/test_tree_laws.py",
+    "tests/integration/test_module_grants.py",
 )
 
 MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
@@ -67,6 +68,11 @@ MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
     (DIRECTORIES, "sandbox/host/outside.py"): [
         ("if all(any(grant.permission == permission", "if any(any(grant.permission == permission"),
         ("any(grant.permission == permission for", "any(True for"),
+    ],
+    (JOBS, "sandbox/host/outside.py"): [
+        ("ask.function not in self.scope.functions", "False"),
+        ("name for name in _OFFERED if name in facts.host_functions", "_OFFERED"),
+        ("any(function.name == _OPENS_FILES for function in facts.imports)", "True"),
     ],
     (DIRECTORIES, "sandbox/wasmtime/directories/place.py"): [
         ('self._door.ask("file_admit", path)\n        return', "return"),
