@@ -26,6 +26,7 @@ MARKS = {
 }
 WIDE = 72
 """Columns of a terminal from which fuel and output sizes are shown."""
+MEND = "the stored binary was altered: hengio module register with the same binary as before writes it again"
 LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 
 
@@ -103,6 +104,8 @@ class Follower:
             self._console.print(Text(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red"))
             for item in _listed(answer["failure"].get("details")):
                 self._console.print(Text(f"  {item}", style="red"), soft_wrap=True)
+            if answer["failure"]["code"] == "digest_mismatch":
+                self._console.print(Text(f"  {MEND}", style="dim"), soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
