@@ -37,13 +37,13 @@ def failed_job(folder: Path) -> str:
 @pytest.mark.requirement("R9.1", "R9.4")
 def test_a_failed_call_is_taken_along_replayed_and_tried_with_a_repaired_module(tmp_path: Path) -> None:
     execution = failed_job(tmp_path)
-    assert (
-        f"hengio module replay {execution}:s"
-        in hengio("module", "logs", "--data-dir", "d", cwd=tmp_path).stdout.decode()
-    )
-    here = hengio("module", "replay", f"{execution}:s", "--data-dir", "d", cwd=tmp_path)
-    assert here.returncode == 0, here.stdout.decode()
-    assert "identical" in here.stdout.decode()
+    logs = hengio("module", "logs", "--data-dir", "d", cwd=tmp_path).stdout.decode()
+    assert f"hengio module replay {execution}:s:1-1" in logs
+    for named in (f"{execution}:s", f"{execution}:s:1-1"):
+        here = hengio("module", "replay", named, "--data-dir", "d", cwd=tmp_path)
+        assert (here.returncode, "identical" in here.stdout.decode()) == (0, True), here.stdout.decode()
+    other = hengio("module", "replay", f"{execution}:s:1-2", "--data-dir", "d", cwd=tmp_path)
+    assert (other.returncode, "visit 1, attempt 2" in other.stderr.decode()) == (3, True)
     taken = hengio("module", "tape", execution, "s", "-o", "t.tape", "--data-dir", "d", "--json", cwd=tmp_path)
     about = json.loads(taken.stdout)
     assert (about["module"], about["outcome"], about["events"]) == ("bad@0.0.1", "trapped", 1)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from hengio import log, settings
 from hengio.cli.present import print_json
+from hengio.cli.tape import replaying
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso
 from hengio.errors import NotFound, Refused
@@ -129,7 +130,8 @@ def _show_rest(console: Console, call: ModuleCall, *, full: bool) -> None:
     """Why it failed; with `full` its log lines and backtrace."""
     lines = [f"[red]{escape(call.failure.code)}: {escape(call.failure.message)}[/]"] if call.failure else []
     if "tape" in call.detail:
-        lines.append(f"[dim]tape: hengio module replay {call.execution_id}:{escape(call.step_id)}[/]")
+        command = replaying(call.execution_id, call.step_id, visit=call.visit, attempt=call.attempt)
+        lines.append(f"[dim]tape: {escape(command)}[/]")
     if "tape_missing" in call.detail:
         lines.append(f"[dim]no tape: {escape(call.detail['tape_missing'])}[/]")
     if full:

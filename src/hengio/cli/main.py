@@ -225,7 +225,7 @@ def module_permissions(
     """Show or set what a module may reach outside its execution."""
     from hengio.cli.permissions import permissions
 
-    raise typer.Exit(permissions(module, wanted=[] if clear else set_, data_dir=data_dir, as_json=json))
+    raise typer.Exit(permissions(module, wanted=set_, clear=clear, data_dir=data_dir, as_json=json))
 
 
 @module_app.command("logs")
@@ -275,7 +275,9 @@ def module_tape(
 
 @module_app.command("replay")
 def module_replay(
-    tape: Annotated[str, typer.Argument(help="A tape: a file (- for standard input), or EXECUTION:STEP.")],
+    tape: Annotated[
+        str, typer.Argument(help="A tape: a file (- for standard input), or EXECUTION:STEP[:VISIT-ATTEMPT].")
+    ],
     module: Annotated[
         Path | None, typer.Option(help="Run this binary instead of the recorded one.", metavar="FILE.wasm")
     ] = None,

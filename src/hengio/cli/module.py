@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from hengio import codec, settings
+from hengio import codec, log, settings
 from hengio.cli.follow import LEVELS
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.present import print_json
@@ -22,8 +22,9 @@ from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import write
 from hengio.codec import Json
 from hengio.definition.context import Context
-from hengio.errors import Refused
+from hengio.errors import NotFound, Refused
 from hengio.grants.check import read as read_grant
+from hengio.keys import WRITING
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.binary import is_component
@@ -71,6 +72,7 @@ class Bounds:
 
 def inspect_file(file: Path, *, as_json: bool) -> int:
     """What the binary is. A binary that Hengio cannot run is refused with the list of what is missing."""
+    log.configure(level="warning", style="json" if as_json else "text")
     binary = read_bytes(file, what="module")
     facts = process.run(_inspect(binary))
     if as_json:
@@ -81,8 +83,9 @@ def inspect_file(file: Path, *, as_json: bool) -> int:
 
 
 async def _inspect(binary: bytes) -> ModuleFacts:
+    """Optimised code is not made for it: nothing will be called."""
     chosen = settings.load()
-    sandbox = open_sandbox(chosen, artefacts=open_cached(chosen))
+    sandbox = open_sandbox(chosen, tiers="baseline", artefacts=open_cached(chosen))
     try:
         return sandbox.inspect(binary)
     finally:
@@ -100,6 +103,7 @@ def test_file(
     as_json: bool,
 ) -> int:
     """Call the module once, in the sandbox that production uses (R9.1-R9.4). 0 only if it succeeded."""
+    log.configure(level="warning", style="json" if as_json else "text")
     binary = read_bytes(file, what="module")
     given = {} if input_file is None else read_json(input_file, what="input")
     chosen = settings.load()
@@ -167,13 +171,28 @@ def named_connections(given: list[str]) -> dict[str, SecretStr]:
 @asynccontextmanager
 async def open_world(chosen: settings.Settings, folder: Path | None) -> AsyncIterator[tuple[Capabilities, Databases]]:
     """The capabilities of production on the databases of these settings and the files of a folder."""
-    databases, files = open_databases(chosen), open_folder(folder)
+    with _clean(folder):
+        databases, files = open_databases(chosen), open_folder(folder)
+        try:
+            async with open_capabilities(chosen, databases=databases, files=files) as capabilities:
+                yield capabilities, databases
+        finally:
+            await databases.close()
+            await files.close()
+
+
+@contextmanager
+def _clean(folder: Path | None) -> Iterator[None]:
+    """A folder that must be there (`NotFound`), and in which nothing is left in the end but what the module wrote."""
+    if folder is not None and not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}", hint="--files names a folder that stands for the files area")
+    aside = None if folder is None or (folder / WRITING).exists() else folder / WRITING
     try:
-        async with open_capabilities(chosen, databases=databases, files=files) as capabilities:
-            yield capabilities, databases
+        yield
     finally:
-        await databases.close()
-        await files.close()
+        if aside is not None:
+            with suppress(OSError):  # somebody else writes here by now
+                aside.rmdir()
 
 
 def context_of(given: Json) -> GuestView:
