@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from pydantic import SecretStr
@@ -15,8 +14,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from hengio import codec, log, settings
-from hengio.cli.follow import LEVELS
 from hengio.cli.inputs import read_bytes, read_json
+from hengio.cli.outcome import outcome_json, show_outcome
 from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import write
@@ -122,7 +121,10 @@ def test_file(
     if as_json:
         print_json(outcome_json(outcome))
     else:
-        _show_outcome(outcome)
+        console = Console(highlight=False)
+        show_outcome(console, outcome)
+        for grant in outcome.denials:
+            console.print(Text.assemble(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
     return 0 if outcome.kind is OutcomeKind.SUCCEEDED else FAILED_EXIT
 
 
@@ -203,29 +205,6 @@ def context_of(given: Json) -> GuestView:
     return GuestView(context, secrets=(), own={key: value for key, value in known.items() if key != "variables"})
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """The document of `module test --json`."""
-    reply = outcome.reply
-    return {
-        "outcome": outcome.kind.value,
-        "output": None if reply is None else reply.output,
-        "next_steps": None if reply is None else reply.routing,
-        "context": None if reply is None else reply.context,
-        "error": outcome.failure,
-        "backtrace": outcome.backtrace,
-        "fuel_used": outcome.fuel_used,
-        "fuel_exact": outcome.fuel_exact,
-        "peak_memory_bytes": outcome.peak_memory_bytes,
-        "duration_ms": round(outcome.duration_ms, 3),
-        "compiler": outcome.compiler,
-        "host_calls": outcome.host_calls,
-        "io_calls": outcome.io_calls,
-        "denials": outcome.denials,
-        "logs": outcome.logs,
-        "logs_dropped": outcome.logs_dropped,
-    }
-
-
 def _show_facts(file: Path, facts: ModuleFacts) -> None:
     console = Console(highlight=False)
     lines = []
@@ -244,30 +223,3 @@ def _show_facts(file: Path, facts: ModuleFacts) -> None:
     console.print(f"[bold]{escape(str(file))}[/] can run here")
     for line in lines:
         console.print(line, soft_wrap=True)
-
-
-def _show_outcome(outcome: Outcome) -> None:
-    console = Console(highlight=False)
-    for line in outcome.logs:
-        console.print(Text.assemble((f"{line.level:>5} ", LEVELS.get(line.level, "")), line.message), soft_wrap=True)
-    if outcome.logs_dropped:
-        console.print(f"[dim]{outcome.logs_dropped} more log lines were dropped[/]")
-    good = outcome.kind is OutcomeKind.SUCCEEDED
-    if outcome.reply is not None and good:
-        console.print_json(bytes(outcome.reply.output).decode())
-    console.print(
-        Text.assemble(
-            (outcome.kind.value, "bold green" if good else "bold red"),
-            f"   fuel {outcome.fuel_used:,}{'' if outcome.fuel_exact else ' at least'}"
-            f"   peak memory {outcome.peak_memory_bytes >> 10:,} KiB"
-            f"   {outcome.duration_ms:.3f} ms   {outcome.compiler}",
-        )
-    )
-    for grant in outcome.denials:
-        console.print(Text.assemble(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
-    if outcome.failure is not None:
-        console.print(Text(f"{outcome.failure.code}: {outcome.failure.message}", style="red"), soft_wrap=True)
-        if outcome.failure.details is not None:
-            console.print(Text(codec.encode(outcome.failure.details).decode(), style="dim"), soft_wrap=True)
-    for frame in outcome.backtrace:
-        console.print(f"  [dim]at[/] {escape(frame.function)}")
