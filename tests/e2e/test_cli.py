@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -19,14 +21,19 @@ import pytest
 import wasmtime
 
 from hengio.cli.examples import examples_folder
+from tests.support.components import ECHO as COMPONENT_ECHO
+from tests.support.components import component
 
 EXAMPLES = examples_folder()
 CLEAN = EXAMPLES / "modules" / "clean-strikes" / "clean-strikes.wasm"
 
 
-def hengio(*arguments: str | Path, given: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+def hengio(
+    *arguments: str | Path, given: bytes = b"", cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "hengio", *map(str, arguments)]
-    return subprocess.run(command, input=given, capture_output=True, timeout=120, check=False, cwd=cwd)
+    env = {**os.environ, **environment}
+    return subprocess.run(command, input=given, capture_output=True, timeout=120, check=False, cwd=cwd, env=env)
 
 
 def answer(done: subprocess.CompletedProcess[bytes]) -> Any:
@@ -181,7 +188,7 @@ def test_module_inspect_says_what_a_binary_is_and_can_do() -> None:
         (["job", "run", "unknown.json", "--data-dir", "d"], 2, ["$.steps[0].config.module_id", "no module"]),
         (["job", "run", "file.json", "--data-dir", "d"], 10, ["nowhere.csv"]),
         (["job", "run", "file.json", "--data-dir", "in-the-way"], 6, ["data folder"]),
-        (["job", "run", "file.json", "--put", "key", "--data-dir", "d"], 2, ["--put", "NAME=FILE"]),
+        (["job", "run", "file.json", "--put", "key", "--data-dir", "d"], 2, ["--put", "KEY=FILE"]),
         (["serve", "--port", "1", "--host", "203.0.113.7", "--data-dir", "d"], 6, ["cannot listen"]),
     ],
 )
@@ -289,3 +296,38 @@ def test_job_run_shows_what_the_job_put_out_and_whole_outputs_when_asked(tmp_pat
     common = ["job", "run", job, "--input", given, "--module", f"echo={module}", "--data-dir", tmp_path / "d"]
     assert '"input": "[9 items]"' in hengio(*common).stdout.decode()
     assert answer(hengio(*common, "--full", "--json"))["steps"][0]["output"]["input"] == [*range(9)]
+
+
+def test_trying_and_inspecting_a_module_log_nothing_beside_their_answer(tmp_path: Path) -> None:
+    (tmp_path / "echo.wasm").write_bytes(component(COMPONENT_ECHO))
+    (tmp_path / "file").write_text("where no code can be kept, which is worth no line here")
+    for command in ("inspect", "test"):
+        done = hengio("module", command, "echo.wasm", cwd=tmp_path, HENGIO_CACHE_DIR=str(tmp_path / "file"))
+        assert (done.returncode, done.stderr) == (0, b""), done.stderr.decode()
+
+
+def test_a_folder_of_files_must_be_there_and_is_left_as_it_was(tmp_path: Path) -> None:
+    module = guest(tmp_path / "echo.wasm", ECHO)
+    given = write(tmp_path / "in.json", {})
+    for command in (["test", module], ["learn", module, given]):
+        done = hengio("module", *command, "--files", tmp_path / "typo")
+        assert (done.returncode, "there is no folder" in done.stderr.decode()) == (3, True)
+        (tmp_path / "files").mkdir(exist_ok=True)
+        assert hengio("module", *command, "--files", tmp_path / "files").returncode == 0
+        assert [*(tmp_path / "files").iterdir()] == []
+    assert not (tmp_path / "typo").exists()
+
+
+def test_permissions_are_either_set_or_cleared(tmp_path: Path) -> None:
+    module = guest(tmp_path / "echo.wasm", ECHO)
+    given = ["--grant", "echo=file:read a", "--data-dir", tmp_path / "d"]
+    assert hengio("module", "register", f"echo={module}", *given).returncode == 0
+    done = hengio("module", "permissions", "echo", "--set", "file:read b", "--clear", "--data-dir", tmp_path / "d")
+    assert (done.returncode, "--set and --clear" in done.stderr.decode()) == (2, True)
+    there = answer(hengio("module", "permissions", "echo", "--json", "--data-dir", tmp_path / "d"))
+    assert [grant["resource"] for grant in there["permissions"]] == ["a"]
+
+
+def test_help_for_users_names_no_requirements() -> None:
+    for command in ("test", "learn", "register", "permissions", "logs"):
+        assert not re.search(r"\(R\d", hengio("module", command, "--help").stdout.decode())

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hengio import codec
+from tests.support.guests import WASI, entry, reactor, text
 from tests.support.tapes import asking
 from tests.support.web import Seen, response, serving
 
@@ -112,7 +113,7 @@ async def test_learning_goes_no_further_than_it_is_told(tmp_path: Path) -> None:
         assert web.seen == []
     shown = told.decode()
     assert code == 10
-    assert shown.count("it leads to a private address") == 2
+    assert shown.count("it leads to a private address (--allow-private lets it)") == 2
     assert "there is no connection of that name" in shown
     assert "hengio module permissions guest --clear" in shown
 
@@ -134,3 +135,78 @@ async def test_a_module_that_needs_nothing_is_told_so(tmp_path: Path) -> None:
     code, told = await hengio("module", "learn", "guest.wasm", *options, cwd=tmp_path)
     assert code == 0
     assert "it needed no permission" in told.decode()
+
+
+OPENING = f"""
+(import "{WASI}" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+(import "{WASI}" "fd_readdir" (func $list (param i32 i32 i32 i64 i32) (result i32)))"""
+
+
+def opened(folder: int, path: int, length: int, *, create: bool = False) -> str:
+    """Code that opens a path below descriptor `folder`, and traps where it can not."""
+    how = "(i32.const 1) (i64.const 66)" if create else "(i32.const 0) (i64.const 2)"
+    path_ = f"(i32.const {path}) (i32.const {length})"
+    return f"""(if (call $open (i32.const {folder}) (i32.const 0) {path_} {how} (i64.const 0) (i32.const 0)
+      (i32.const 32)) (then unreachable))"""
+
+
+def through_folders(*, listed: bool = False) -> bytes:
+    """A guest that opens `/in/inbox/a.json` and makes `/out/made/b.txt`, and before that can list `/in/inbox`."""
+    size = "(i32.load (i32.const 96))"
+    listing = f"""{opened(3, 128, 5)} (drop (call $list (i32.const 5) (i32.const 512) (i32.const 512)
+      (i64.const 0) (i32.const 96))) (if (i32.lt_u {size} (i32.const 60)) (then unreachable))"""
+    code = f"""{listing if listed else ""} {opened(3, 128, 12)} {opened(4, 160, 10, create=True)}
+      (call $pack (local.get $pointer) (local.get $length))"""
+    return reactor(text(128, "inbox/a.json") + text(160, "made/b.txt") + entry(code), imports=OPENING)
+
+
+@pytest.mark.requirement("R4.5", "R4.6")
+@pytest.mark.parametrize(
+    ("listed", "read"),
+    [(False, ["inbox/a.json"]), (True, ["inbox/a.json", "inbox/b.json"])],
+    ids=["a file", "a folder and a file"],
+)
+async def test_files_that_are_opened_through_folders_are_learnt_too(
+    tmp_path: Path, listed: bool, read: list[str]
+) -> None:
+    options = prepare(tmp_path)
+    (tmp_path / "files" / "inbox" / "deeper").mkdir(parents=True)
+    for name in ("a.json", "b.json", "deeper/c.json"):
+        (tmp_path / "files" / "inbox" / name).write_text("[]")
+    (tmp_path / "guest.wasm").write_bytes(through_folders(listed=listed))
+    code, told = await hengio("module", "learn", "guest.wasm", *options, "--json", cwd=tmp_path)
+    learnt = json.loads(told)
+    assert (code, learnt["holds"], learnt["refused"]) == (0, True, []), learnt
+    given = [(one["permission"], one["resource"]) for one in learnt["permissions"]]
+    assert given == [*(("file:read", one) for one in read), ("file:write", "made/b.txt")]
+    assert (tmp_path / "files" / "made" / "b.txt").exists()
+
+
+async def test_a_fixture_that_fails_proves_nothing(tmp_path: Path) -> None:
+    options = prepare(tmp_path)
+    (tmp_path / "guest.wasm").write_bytes(asking(then="unreachable"))
+    code, told = await hengio("module", "learn", "guest.wasm", *options, cwd=tmp_path)
+    shown = told.decode()
+    assert (code, "it does not hold" in shown, "--clear" in shown) == (10, True, False)
+    assert "12.json did not succeed" in shown
+    code, told = await hengio("module", "learn", "guest.wasm", *options, "--json", cwd=tmp_path)
+    learnt = json.loads(told)
+    assert (code, learnt["holds"], learnt["command"], sorted(learnt["failures"])) == (
+        *(10, False, None),
+        ["12.json", "13.json"],
+    )
+
+
+async def test_without_a_folder_of_files_it_is_said_what_a_module_may_have_missed(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    (tmp_path / "guest.wasm").write_bytes(through_folders())
+    code, told = await hengio("module", "learn", "guest.wasm", "12.json", cwd=tmp_path)
+    assert code == 10
+    assert "without --files there are no folders /in and /out" in told.decode()
+
+
+async def test_the_proposed_command_names_the_module_as_it_is_registered(tmp_path: Path) -> None:
+    options = prepare(tmp_path)
+    (tmp_path / "guest.wasm").write_bytes(asking(("file_read", "12")))
+    learnt = await hengio("module", "learn", "guest.wasm", *options, "--name", "reader@2.0.0", cwd=tmp_path)
+    assert "hengio module permissions reader@2.0.0 --set 'file:read 12'" in learnt[1].decode()

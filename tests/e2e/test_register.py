@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -16,9 +17,9 @@ import pytest
 from tests.support.artefacts import ONE, TWO
 
 
-def hengio(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+def hengio(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "hengio", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, timeout=120, check=False, cwd=cwd)
 
 
 def register(folder: Path, *modules: str, code: int = 0) -> Any:
@@ -79,3 +80,66 @@ def test_a_server_shows_its_numbers_to_prometheus(tmp_path: Path) -> None:
         kind, text = reply.headers["content-type"], reply.read().decode()
     assert kind.startswith("text/plain; version=0.0.4")
     assert "# TYPE hengio_module_cache_hits_total counter\nhengio_module_cache_hits_total 0.0\n" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["two@1.0.0=two.wasm", "two@1.0.0=one.wasm"], 2, "two@1.0.0 is given twice, as two.wasm and one.wasm"),
+        (["two=two.wasm", "two@0.0.1=one.wasm"], 2, "two@0.0.1 is given twice"),
+        (["two"], 2, "is not of the form NAME[@VERSION]=FILE.wasm"),
+        (["two=two.wasm", "--grant", "two=file:read ../x"], 2, "the permissions cannot be granted"),
+        (["two=two.wasm", "--grant", "two@^1=file:read a"], 3, "there is no module 'two@^1'"),
+        (["two=two.wasm", "--grant", "tow=file:read a"], 3, "there is no module 'tow'"),
+    ],
+)
+def test_what_can_not_be_registered_as_a_whole_leaves_nothing(
+    tmp_path: Path, files: dict[str, Path], arguments: list[str], code: int, words: str
+) -> None:
+    register(tmp_path, f"one={files['one']}")
+    done = hengio("module", "register", *arguments, "--data-dir", tmp_path, cwd=tmp_path)
+    assert (done.returncode, words in done.stderr.decode()) == (code, True), done.stderr.decode()
+    there = hengio("module", "permissions", "two", "--data-dir", tmp_path)
+    assert (there.returncode, "registered modules: one@0.0.1" in there.stderr.decode()) == (3, True)
+
+
+@pytest.mark.parametrize("option", ["--module", "--put"])
+def test_a_job_is_not_run_with_one_of_two_things_of_the_same_name(
+    tmp_path: Path, files: dict[str, Path], option: str
+) -> None:
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps({"name": "j", "steps": [{"id": "s", "type": "wasm", "config": {"module_id": "one"}}]}))
+    twice = (option, f"one={files['one']}", option, f"one={files['two']}")
+    done = hengio("job", "run", job, *twice, "--data-dir", tmp_path / "d")
+    assert (done.returncode, "is given twice" in done.stderr.decode()) == (2, True)
+
+
+def test_a_module_and_a_grant_for_a_range_of_its_versions_are_given_together(
+    tmp_path: Path, files: dict[str, Path]
+) -> None:
+    register(tmp_path, f"one@1.2.0={files['one']}", "--grant", "one@^1=file:read a", "--grant", "one=file:read b")
+    told = json.loads(hengio("module", "permissions", "one", "--json", "--data-dir", tmp_path).stdout)
+    assert [each["resource"] for each in told["permissions"]] == ["a", "b"]
+
+
+@pytest.mark.requirement("R14.4")
+@pytest.mark.parametrize("altered", [True, False], ids=["altered", "gone"])
+def test_a_stored_binary_that_was_altered_or_is_gone_is_mended_by_registering_it_again(
+    tmp_path: Path, files: dict[str, Path], altered: bool
+) -> None:
+    register(tmp_path, f"one={files['one']}")
+    (stored,) = (tmp_path / "objects" / "modules").glob("*.wasm")
+    shutil.rmtree(tmp_path / "objects" / "artefacts", ignore_errors=True)
+    shutil.rmtree(tmp_path / "artefacts", ignore_errors=True)
+    if altered:
+        stored.write_bytes(files["two"].read_bytes())
+    else:
+        stored.unlink()
+    job = tmp_path / "job.json"
+    step = {"id": "s", "type": "wasm", "config": {"module_id": "one"}}
+    job.write_text(json.dumps({"name": "j", "max_retries": 0, "steps": [step]}))
+    broken = hengio("job", "run", job, "--data-dir", tmp_path)
+    assert (broken.returncode, "hengio module register" in broken.stdout.decode()) == (10, True), broken.stdout
+    register(tmp_path, f"one={files['one']}")
+    assert stored.read_bytes() == files["one"].read_bytes()
+    assert hengio("job", "run", job, "--data-dir", tmp_path).returncode == 0

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from hengio import log, settings
 from hengio.cli.present import print_json
+from hengio.cli.tape import replaying
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso
 from hengio.errors import NotFound, Refused
@@ -24,6 +25,7 @@ from hengio.wiring.reading import reading
 
 HEAVY = ("logs", "backtrace")
 """Parts of a call's detail that are shown only when all is asked for."""
+_ANY_WIDTH = 10_000
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -95,6 +97,17 @@ def _show(calls: list[ModuleCall], *, full: bool) -> None:
     if not calls:
         console.print("no such calls")
         return
+    table = _table(calls)
+    if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width:
+        console.print(table)
+    else:
+        for call in calls:
+            _show_in_two_lines(console, call)
+    for call in calls:
+        _show_rest(console, call, full=full)
+
+
+def _table(calls: list[ModuleCall]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("ended (UTC)", "module", "outcome"):
         table.add_column(heading, no_wrap=True)
@@ -104,9 +117,15 @@ def _show(calls: list[ModuleCall], *, full: bool) -> None:
     table.add_column("step", no_wrap=True)
     for call in calls:
         table.add_row(*_cells(call))
-    console.print(table, soft_wrap=True)
-    for call in calls:
-        _show_rest(console, call, full=full)
+    return table
+
+
+def _show_in_two_lines(console: Console, call: ModuleCall) -> None:
+    """For where the table is too wide: nothing is cut off."""
+    ended, module, outcome, fuel, memory, took, execution, step = _cells(call)
+    measured = [f"fuel {fuel}" if fuel else "", memory, f"{took} ms" if took else ""]
+    console.print(f"{ended} {module} {outcome} [dim]{'  '.join(each for each in measured if each)}[/]", soft_wrap=True)
+    console.print(f"  {execution} {step}", soft_wrap=True)
 
 
 def _cells(call: ModuleCall) -> list[str]:
@@ -117,7 +136,7 @@ def _cells(call: ModuleCall) -> list[str]:
         to_datetime(call.completed_at).strftime("%Y-%m-%d %H:%M:%S"),
         escape(str(detail.get("module", call.module_id))),
         f"[{style}]{call.outcome}[/]",
-        "" if fuel is None else f"{fuel:,}",
+        "" if fuel is None else f"{'' if detail.get('fuel_exact', True) else 'at least '}{fuel:,}",
         "" if memory is None else f"{memory >> 10:,} KiB",
         "" if took is None else f"{took:.3f}",
         call.execution_id,
@@ -129,13 +148,15 @@ def _show_rest(console: Console, call: ModuleCall, *, full: bool) -> None:
     """Why it failed; with `full` its log lines and backtrace."""
     lines = [f"[red]{escape(call.failure.code)}: {escape(call.failure.message)}[/]"] if call.failure else []
     if "tape" in call.detail:
-        lines.append(f"[dim]tape: hengio module replay {call.execution_id}:{escape(call.step_id)}[/]")
+        command = replaying(call.execution_id, call.step_id, visit=call.visit, attempt=call.attempt)
+        lines.append(f"[dim]tape: {escape(command)}[/]")
     if "tape_missing" in call.detail:
         lines.append(f"[dim]no tape: {escape(call.detail['tape_missing'])}[/]")
     if full:
         lines += [f"[dim]{one['level']:>5}[/] {escape(one['message'])}" for one in call.detail.get("logs", ())]
         lines += [f"  [dim]at[/] {escape(frame['function'])}" for frame in call.detail.get("backtrace", ())]
     if lines:
-        console.print(f"[bold]{call.execution_id} {escape(call.step_id)}[/] attempt {call.attempt}")
+        named = f"[bold]{call.execution_id} {escape(call.step_id)}[/] attempt {call.attempt}"
+        console.print(named, soft_wrap=True)
     for line in lines:
         console.print(f"  {line}", soft_wrap=True)

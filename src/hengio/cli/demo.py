@@ -14,8 +14,8 @@ from hengio import log, settings
 from hengio.cli.examples import examples_folder
 from hengio.cli.follow import Follower
 from hengio.cli.inputs import read_bytes
+from hengio.cli.install import put_files, register
 from hengio.cli.interrupt import brief, interruptible
-from hengio.cli.job import put_files, register
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.definition.parse import read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from types import TracebackType
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hengio import codec
+from hengio.cli.tape import replaying
 from hengio.model.event import Event
 from hengio.model.job import Job
 
@@ -26,6 +28,7 @@ MARKS = {
 }
 WIDE = 72
 """Columns of a terminal from which fuel and output sizes are shown."""
+MEND = "the stored binary was altered: hengio module register with the same binary as before writes it again"
 LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 
 
@@ -65,6 +68,7 @@ class Follower:
             case "step.finished" if event.step_id:
                 self._states[event.step_id] = data
                 self._tell_failure(event.step_id, data)
+                self._tell_outside(event.execution_id, event.step_id, data)
             case "step.log":
                 style = LEVELS.get(data["level"], "")
                 line = Text.assemble((f"{data['level']:>5} ", style), (f"{event.step_id}: ", "bold"), data["message"])
@@ -78,6 +82,18 @@ class Follower:
         if data["status"] in ("failed", "lost"):
             what = f"attempt {data['attempt']} {data['kind']}: {data['failure']['message']}"
             self._console.print(Text.assemble((" fail ", "red"), (f"{step_id}: ", "bold"), what), soft_wrap=True)
+
+    def _tell_outside(self, execution_id: str, step_id: str, data: dict[str, Any]) -> None:
+        """What the module was denied, with what would grant it, and how its failure can be looked into."""
+        detail = data.get("detail") or {}
+        for grant in detail.get("denials", ()):
+            command = f"--grant {shlex.quote(detail['module'] + '=' + grant)} would grant it"
+            both = ", if the step's `permissions` have it too" if "narrowed_to" in detail else ""
+            line = Text.assemble(("denied ", "yellow"), (f"{step_id}: ", "bold"), f"{grant}   {command}{both}")
+            self._console.print(line, soft_wrap=True)
+        if data["status"] == "failed" and "tape" in detail:
+            command = replaying(execution_id, step_id, visit=data["visit"], attempt=data["attempt"])
+            self._console.print(Text.assemble((" tape ", "dim"), (f"{step_id}: ", "bold"), command), soft_wrap=True)
 
     def show_output(self, answer: dict[str, Any]) -> None:
         """What the last step that has one put out, and the files that were written."""
@@ -103,6 +119,8 @@ class Follower:
             self._console.print(Text(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red"))
             for item in _listed(answer["failure"].get("details")):
                 self._console.print(Text(f"  {item}", style="red"), soft_wrap=True)
+            if answer["failure"]["code"] == "digest_mismatch":
+                self._console.print(Text(f"  {MEND}", style="dim"), soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -121,13 +139,13 @@ class Follower:
 def _row(step_id: str, state: dict[str, Any]) -> list[Text]:
     status = state["status"]
     mark, style = MARKS[status]
-    took, fuel = state.get("duration_ms"), (state.get("detail") or {}).get("fuel_used")
+    took, detail = state.get("duration_ms"), state.get("detail") or {}
     return [
         Text(mark, style=style),
         Text(step_id, style="bold" if status == "running" else ""),
         Text(state["kind"] if status == "failed" else status, style=style),
         Text("" if took is None or status == "skipped" else f"{took:,.1f} ms"),
-        Text("" if fuel is None else _short(fuel)),
+        Text(_fuel(detail)),
         Text(_bytes(state.get("output_size") or 0)),
         Text(_remark(state), style="dim"),
     ]
@@ -142,6 +160,12 @@ def _remark(state: dict[str, Any]) -> str:
         return str(state.get("kind", ""))
     counted = [f"{word} {state[word]}" for word in ("visit", "attempt") if state.get(word, 1) > 1]
     return ", ".join(counted)
+
+
+def _fuel(detail: dict[str, Any]) -> str:
+    if (used := detail.get("fuel_used")) is None:
+        return ""
+    return _short(used) if detail.get("fuel_exact", True) else f"at least {_short(used)}"
 
 
 def _short(count: int) -> str:

@@ -47,9 +47,9 @@ def read_json(file: Path, *, what: str) -> Json:
         raise Refused(f"{what} {file} is not JSON{where}: {error.message}") from error
 
 
-def pair(text: str, *, option: str) -> tuple[str, Path]:
-    """`NAME=FILE` taken apart. `Refused` shows the form."""
+def pair(text: str, *, option: str, form: str) -> tuple[str, Path]:
+    """A name and a file with = between, taken apart. `Refused` shows the form."""
     name, found, file = text.partition("=")
     if not found or not name or not file:
-        raise Refused(f"{option} {text!r} is not of the form NAME=FILE")
+        raise Refused(f"{option} {text!r} is not of the form {form}")
     return name, Path(file)

@@ -9,20 +9,15 @@ from rich.console import Console
 
 from hengio import log, settings
 from hengio.cli.follow import Follower
-from hengio.cli.inputs import pair, read_bytes, read_json
+from hengio.cli.inputs import read_bytes, read_json
+from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
-from hengio.errors import Refused
-from hengio.grants.check import read as read_grant
-from hengio.model.grant import Grant
-from hengio.model.module import Module
 from hengio.wiring import process
-from hengio.wiring.embedded import System, embedded
-
-FIRST_VERSION = "0.0.1"
+from hengio.wiring.embedded import embedded
 
 
 def run_file(
@@ -41,7 +36,8 @@ def run_file(
     given = None if input_file is None else read_json(input_file, what="input")
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
-    work = _run(document, given, chosen, modules=modules, grants=grants, files=files, full=full, as_json=as_json)
+    first = wanted(modules=modules, grants=grants, files=files)
+    work = _run(document, given, chosen, first=first, full=full, as_json=as_json)
     return process.run(interruptible(work))
 
 
@@ -50,16 +46,12 @@ async def _run(
     given: Json,
     chosen: settings.Settings,
     *,
-    modules: list[str],
-    grants: list[str],
-    files: list[str],
+    first: Wanted,
     full: bool,
     as_json: bool,
 ) -> int:
     async with embedded(chosen, log_modules=False) as system:
-        await put_files(system, dict(pair(text, option="--put") for text in files))
-        await register(system, dict(pair(text, option="--module") for text in modules))
-        await grant(system, grants)
+        await install(system, first)
         stored, report = await system.jobs.apply(document)
         with Follower(stored.job, console=Console(highlight=False, quiet=as_json)) as follower:
             for warning in report.warnings:
@@ -72,39 +64,3 @@ async def _run(
             follower.show_end(answer)
             follower.show_output(answer)
     return exit_code(finished.execution.state)
-
-
-async def register(system: System, modules: dict[str, Path]) -> list[Module]:
-    """Register modules by `NAME` (then as version 0.0.1) or `NAME@VERSION`. An error names module and file."""
-    registered = []
-    for reference, path in modules.items():
-        name, _, version = reference.partition("@")
-        binary = read_bytes(path, what="module")
-        try:
-            registered.append(await system.modules.register(name, version or FIRST_VERSION, binary))
-        except Refused as error:
-            raise Refused(
-                f"module {reference}, {path}: {error.message}", hint=error.hint, problems=error.problems
-            ) from error
-    return registered
-
-
-async def grant(system: System, grants: list[str]) -> None:
-    """Grant each `NAME=PERMISSION RESOURCE` to its module, beside what that has already."""
-    given: dict[str, list[Grant]] = {}
-    for text in grants:
-        reference, found, wanted = text.partition("=")
-        if not found:
-            raise Refused(f"--grant {text!r} is not of the form NAME=PERMISSION RESOURCE")
-        given.setdefault(reference, []).append(read_grant(wanted))
-    for reference, wanted_grants in given.items():
-        module = await system.storage.modules.find(reference)
-        together = tuple(dict.fromkeys((*module.grants, *wanted_grants)))
-        if together != module.grants:
-            await system.modules.grant(reference, together, actor="cli")
-
-
-async def put_files(system: System, files: dict[str, Path]) -> None:
-    """Put files under their keys in the files area."""
-    for key, path in files.items():
-        await system.areas.files.put(key, read_bytes(path, what="file"))

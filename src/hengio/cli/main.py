@@ -144,7 +144,7 @@ def module_test(
     *,
     json: AsJson = False,
 ) -> None:
-    """Call a module once, under the same limits and host code as in production (R9)."""
+    """Call a module once, under the same limits and host code as in production."""
     from hengio.cli.module import Bounds, Given, test_file
 
     raise typer.Exit(
@@ -171,17 +171,22 @@ def module_learn(
     files: Annotated[
         Path | None, typer.Option(help="A folder that stands for the files area.", metavar="DIR", file_okay=False)
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What it is registered as, for the command proposed.", metavar="NAME[@VERSION]"),
+    ] = None,
     *,
     allow_private: Annotated[bool, typer.Option("--allow-private", help="Let it reach private addresses.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Call a module with nearly everything allowed, and propose the smallest set of permissions (R4)."""
+    """Call a module with nearly everything allowed, and propose the smallest set of permissions."""
     from hengio.cli.learn import learn_file
     from hengio.cli.module import Given
 
     given = Given(allow=[], connections=connection or [], files=files)
-    done = learn_file(file, fixtures, function=function, given=given, private=allow_private, as_json=json)
-    raise typer.Exit(done)
+    raise typer.Exit(
+        learn_file(file, fixtures, function=function, name=name, given=given, private=allow_private, as_json=json)
+    )
 
 
 @module_app.command("register")
@@ -199,7 +204,7 @@ def module_register(
     *,
     json: AsJson = False,
 ) -> None:
-    """Check, store and compile modules, so that their first calls need not wait for it (R6)."""
+    """Check, store and compile modules, so that their first calls need not wait for it."""
     from hengio.cli.register import register_files
 
     raise typer.Exit(register_files(modules, grants=grant or [], data_dir=data_dir, as_json=json))
@@ -217,10 +222,10 @@ def module_permissions(
     clear: Annotated[bool, typer.Option("--clear", help="Take all permissions away.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Show or set what a module may reach outside its execution (R4)."""
+    """Show or set what a module may reach outside its execution."""
     from hengio.cli.permissions import permissions
 
-    raise typer.Exit(permissions(module, wanted=[] if clear else set_, data_dir=data_dir, as_json=json))
+    raise typer.Exit(permissions(module, wanted=set_, clear=clear, data_dir=data_dir, as_json=json))
 
 
 @module_app.command("logs")
@@ -243,7 +248,7 @@ def module_logs(
     full: Annotated[bool, typer.Option("--full", help="With log lines and backtraces.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Show past calls of modules: how they ended and what they took (R8)."""
+    """Show past calls of modules: how they ended and what they took."""
     from hengio.cli.calls import Wanted, show_calls
 
     wanted = Wanted(execution=execution, module=module, outcomes=outcome, since=since, until=until, limit=limit)
@@ -270,7 +275,9 @@ def module_tape(
 
 @module_app.command("replay")
 def module_replay(
-    tape: Annotated[str, typer.Argument(help="A tape: a file (- for standard input), or EXECUTION:STEP.")],
+    tape: Annotated[
+        str, typer.Argument(help="A tape: a file (- for standard input), or EXECUTION:STEP[:VISIT-ATTEMPT].")
+    ],
     module: Annotated[
         Path | None, typer.Option(help="Run this binary instead of the recorded one.", metavar="FILE.wasm")
     ] = None,

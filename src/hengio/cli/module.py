@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from pydantic import SecretStr
@@ -14,16 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from hengio import codec, settings
-from hengio.cli.follow import LEVELS
+from hengio import codec, log, settings
 from hengio.cli.inputs import read_bytes, read_json
+from hengio.cli.outcome import outcome_json, show_outcome
 from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import write
 from hengio.codec import Json
 from hengio.definition.context import Context
-from hengio.errors import Refused
+from hengio.errors import NotFound, Refused
 from hengio.grants.check import read as read_grant
+from hengio.keys import WRITING
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.binary import is_component
@@ -71,6 +71,7 @@ class Bounds:
 
 def inspect_file(file: Path, *, as_json: bool) -> int:
     """What the binary is. A binary that Hengio cannot run is refused with the list of what is missing."""
+    log.configure(level="warning", style="json" if as_json else "text")
     binary = read_bytes(file, what="module")
     facts = process.run(_inspect(binary))
     if as_json:
@@ -81,8 +82,9 @@ def inspect_file(file: Path, *, as_json: bool) -> int:
 
 
 async def _inspect(binary: bytes) -> ModuleFacts:
+    """Optimised code is not made for it: nothing will be called."""
     chosen = settings.load()
-    sandbox = open_sandbox(chosen, artefacts=open_cached(chosen))
+    sandbox = open_sandbox(chosen, tiers="baseline", artefacts=open_cached(chosen))
     try:
         return sandbox.inspect(binary)
     finally:
@@ -100,6 +102,7 @@ def test_file(
     as_json: bool,
 ) -> int:
     """Call the module once, in the sandbox that production uses (R9.1-R9.4). 0 only if it succeeded."""
+    log.configure(level="warning", style="json" if as_json else "text")
     binary = read_bytes(file, what="module")
     given = {} if input_file is None else read_json(input_file, what="input")
     chosen = settings.load()
@@ -118,7 +121,10 @@ def test_file(
     if as_json:
         print_json(outcome_json(outcome))
     else:
-        _show_outcome(outcome)
+        console = Console(highlight=False)
+        show_outcome(console, outcome)
+        for grant in outcome.denials:
+            console.print(Text.assemble(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
     return 0 if outcome.kind is OutcomeKind.SUCCEEDED else FAILED_EXIT
 
 
@@ -167,13 +173,28 @@ def named_connections(given: list[str]) -> dict[str, SecretStr]:
 @asynccontextmanager
 async def open_world(chosen: settings.Settings, folder: Path | None) -> AsyncIterator[tuple[Capabilities, Databases]]:
     """The capabilities of production on the databases of these settings and the files of a folder."""
-    databases, files = open_databases(chosen), open_folder(folder)
+    with _clean(folder):
+        databases, files = open_databases(chosen), open_folder(folder)
+        try:
+            async with open_capabilities(chosen, databases=databases, files=files) as capabilities:
+                yield capabilities, databases
+        finally:
+            await databases.close()
+            await files.close()
+
+
+@contextmanager
+def _clean(folder: Path | None) -> Iterator[None]:
+    """A folder that must be there (`NotFound`), and in which nothing is left in the end but what the module wrote."""
+    if folder is not None and not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}", hint="--files names a folder that stands for the files area")
+    aside = None if folder is None or (folder / WRITING).exists() else folder / WRITING
     try:
-        async with open_capabilities(chosen, databases=databases, files=files) as capabilities:
-            yield capabilities, databases
+        yield
     finally:
-        await databases.close()
-        await files.close()
+        if aside is not None:
+            with suppress(OSError):  # somebody else writes here by now
+                aside.rmdir()
 
 
 def context_of(given: Json) -> GuestView:
@@ -182,29 +203,6 @@ def context_of(given: Json) -> GuestView:
     variables = known.get("variables")
     context = Context(base=known, admin={}, variables=dict(variables) if isinstance(variables, dict) else {})
     return GuestView(context, secrets=(), own={key: value for key, value in known.items() if key != "variables"})
-
-
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """The document of `module test --json`."""
-    reply = outcome.reply
-    return {
-        "outcome": outcome.kind.value,
-        "output": None if reply is None else reply.output,
-        "next_steps": None if reply is None else reply.routing,
-        "context": None if reply is None else reply.context,
-        "error": outcome.failure,
-        "backtrace": outcome.backtrace,
-        "fuel_used": outcome.fuel_used,
-        "fuel_exact": outcome.fuel_exact,
-        "peak_memory_bytes": outcome.peak_memory_bytes,
-        "duration_ms": round(outcome.duration_ms, 3),
-        "compiler": outcome.compiler,
-        "host_calls": outcome.host_calls,
-        "io_calls": outcome.io_calls,
-        "denials": outcome.denials,
-        "logs": outcome.logs,
-        "logs_dropped": outcome.logs_dropped,
-    }
 
 
 def _show_facts(file: Path, facts: ModuleFacts) -> None:
@@ -225,30 +223,3 @@ def _show_facts(file: Path, facts: ModuleFacts) -> None:
     console.print(f"[bold]{escape(str(file))}[/] can run here")
     for line in lines:
         console.print(line, soft_wrap=True)
-
-
-def _show_outcome(outcome: Outcome) -> None:
-    console = Console(highlight=False)
-    for line in outcome.logs:
-        console.print(Text.assemble((f"{line.level:>5} ", LEVELS.get(line.level, "")), line.message), soft_wrap=True)
-    if outcome.logs_dropped:
-        console.print(f"[dim]{outcome.logs_dropped} more log lines were dropped[/]")
-    good = outcome.kind is OutcomeKind.SUCCEEDED
-    if outcome.reply is not None and good:
-        console.print_json(bytes(outcome.reply.output).decode())
-    console.print(
-        Text.assemble(
-            (outcome.kind.value, "bold green" if good else "bold red"),
-            f"   fuel {outcome.fuel_used:,}{'' if outcome.fuel_exact else ' at least'}"
-            f"   peak memory {outcome.peak_memory_bytes >> 10:,} KiB"
-            f"   {outcome.duration_ms:.3f} ms   {outcome.compiler}",
-        )
-    )
-    for grant in outcome.denials:
-        console.print(Text.assemble(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
-    if outcome.failure is not None:
-        console.print(Text(f"{outcome.failure.code}: {outcome.failure.message}", style="red"), soft_wrap=True)
-        if outcome.failure.details is not None:
-            console.print(Text(codec.encode(outcome.failure.details).decode(), style="dim"), soft_wrap=True)
-    for frame in outcome.backtrace:
-        console.print(f"  [dim]at[/] {escape(frame.function)}")

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from hengio import log, settings
 from hengio.cli.present import print_json
+from hengio.errors import Refused
 from hengio.grants.check import read
 from hengio.model.module import Module
 from hengio.wiring import process
@@ -17,8 +18,11 @@ from hengio.wiring.embedded import embedded
 from hengio.wiring.reading import reading
 
 
-def permissions(reference: str, *, wanted: list[str] | None, data_dir: Path | None, as_json: bool) -> int:
-    """Show them, or with `wanted` replace them all first. A change counts from the next execution on."""
+def permissions(reference: str, *, wanted: list[str] | None, clear: bool, data_dir: Path | None, as_json: bool) -> int:
+    """Show them, or with `wanted` replace them all first, with `clear` by none. Counts from the next execution on."""
+    if clear and wanted:
+        raise Refused("--set and --clear exclude each other", hint="--set replaces all that it may do")
+    wanted = [] if clear else wanted
     chosen = settings.load(data_dir=data_dir)
     log.configure(level="warning", style="text")
     module = process.run(_find(chosen, reference) if wanted is None else _grant(chosen, reference, wanted))

@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from hengio import log, settings
-from hengio.cli.inputs import pair
+from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief
-from hengio.cli.job import grant, register
 from hengio.cli.present import print_json
 from hengio.model.module import Module
 from hengio.sandbox.statistics import SandboxStatistics
@@ -23,7 +22,8 @@ def register_files(modules: list[str], *, grants: list[str], data_dir: Path | No
     """Register each `NAME[@VERSION]=FILE`; returns when the code of all of them is compiled and kept."""
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
-    registered, numbers = process.run(_register(chosen, dict(pair(text, option="NAME") for text in modules), grants))
+    first = wanted(modules=modules, grants=grants, files=[], option="MODULES")
+    registered, numbers = process.run(_register(chosen, first))
     if as_json:
         print_json({"modules": [_document(module) for module in registered], "compiled": _compiled(numbers)})
     else:
@@ -31,12 +31,9 @@ def register_files(modules: list[str], *, grants: list[str], data_dir: Path | No
     return 0
 
 
-async def _register(
-    chosen: settings.Settings, modules: dict[str, Path], grants: list[str]
-) -> tuple[list[Module], SandboxStatistics]:
+async def _register(chosen: settings.Settings, first: Wanted) -> tuple[list[Module], SandboxStatistics]:
     async with embedded(chosen) as system:
-        registered = await register(system, modules)
-        await grant(system, grants)
+        registered = await install(system, first)
         for module in registered:
             await system.sandbox.prepared(module.digest)
         return registered, system.sandbox.statistics()

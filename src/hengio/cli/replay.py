@@ -11,10 +11,12 @@ from rich.text import Text
 
 from hengio import log, settings
 from hengio.cli.inputs import read_bytes
+from hengio.cli.outcome import outcome_json, show_outcome
 from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import about, counted, described, load
 from hengio.errors import NotFound
+from hengio.model.outcome import Outcome
 from hengio.model.tape import Tape
 from hengio.registry.modules import fetch_binary
 from hengio.sandbox.tapes import replay as replaying
@@ -31,15 +33,15 @@ def replay(named: str, *, module: Path | None, data_dir: Path | None, as_json: b
     log.configure(level="warning", style="text")
     tape = load(named, data_dir=data_dir)
     binary = None if module is None else read_bytes(module, what="module")
-    replayed = process.run(_replay(settings.load(data_dir=data_dir), tape, binary))
+    replayed, outcome = process.run(_replay(settings.load(data_dir=data_dir), tape, binary))
     if as_json:
-        print_json(_document(tape, replayed))
+        print_json(_document(tape, replayed, outcome))
     else:
-        _show(tape, replayed)
+        _show(tape, replayed, outcome)
     return 0 if replayed.identical else FAILED_EXIT
 
 
-async def _replay(chosen: settings.Settings, tape: Tape, given: bytes | None) -> Replayed:
+async def _replay(chosen: settings.Settings, tape: Tape, given: bytes | None) -> tuple[Replayed, Outcome]:
     """On the compiler that the tape was recorded with."""
     sandbox = open_replaying(
         chosen, tiers="baseline" if tape.compiler == "winch" else "optimized", artefacts=open_cached(chosen)
@@ -54,7 +56,7 @@ async def _replay(chosen: settings.Settings, tape: Tape, given: bytes | None) ->
             return binary
 
         outcome = await sandbox.call(call, fetch)
-        return replaying.compared(tape, playing, outcome)
+        return replaying.compared(tape, playing, outcome), outcome
     finally:
         await sandbox.close()
 
@@ -70,7 +72,7 @@ async def _registered(chosen: settings.Settings, digest: str) -> bytes:
     return await fetch_binary(open_areas(chosen).modules, module)
 
 
-def _document(tape: Tape, replayed: Replayed) -> dict[str, Any]:
+def _document(tape: Tape, replayed: Replayed, outcome: Outcome) -> dict[str, Any]:
     expected, came = replayed.expected, replayed.came
     return {
         "identical": replayed.identical,
@@ -80,11 +82,12 @@ def _document(tape: Tape, replayed: Replayed) -> dict[str, Any]:
         "fuel": replayed.fuel,
         "fuel_used": None if came is None else came.fuel_used,
         "fuel_recorded": expected.fuel_used,
+        "came": outcome_json(outcome),
         "tape": about(tape),
     }
 
 
-def _show(tape: Tape, replayed: Replayed) -> None:
+def _show(tape: Tape, replayed: Replayed, outcome: Outcome) -> None:
     console = Console(highlight=False)
     console.print(Text(described(tape), style="dim"), soft_wrap=True)
     if replayed.identical:
@@ -104,3 +107,5 @@ def _show(tape: Tape, replayed: Replayed) -> None:
     if tape.redacted:
         reason = "the tape has redacted values; a module that computes with one can not repeat itself"
         console.print(Text(f"  {reason}", style="dim"), soft_wrap=True)
+    if found.event is None:
+        show_outcome(console, outcome)

@@ -56,6 +56,7 @@ def _step(run: StepRun, output: Json) -> dict[str, Any]:
         "attempt": run.attempt,
         "duration_ms": round((run.completed_at - run.started_at) / 1000, 3),
         "fuel": detail.get("fuel_used"),
+        "fuel_exact": detail.get("fuel_exact"),
         "output": output,
         "output_bytes": run.output_size,
     }
@@ -63,6 +64,10 @@ def _step(run: StepRun, output: Json) -> dict[str, Any]:
         step["failure"] = codec.decode(codec.encode(run.failure))
     if run.routing is not None:
         step["next_steps"] = list(run.routing)
+    if "denials" in detail:
+        step["denials"] = detail["denials"]
+    if "tape" in detail:
+        step["tape"] = f"{run.execution_id}:{run.step_id}:{run.visit}-{run.attempt}"
     if "logs" in detail:
         step["logs"] = detail["logs"]
     return step

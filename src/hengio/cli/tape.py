@@ -22,7 +22,7 @@ from hengio.wiring.embedded import open_areas
 from hengio.wiring.reading import reading
 
 _MOST_CALLS = 10_000
-_STEP_RUN = re.compile(r"([0-9a-fA-F-]{36}):([A-Za-z_][A-Za-z0-9_-]*)")
+_STEP_RUN = re.compile(r"([0-9a-fA-F-]{36}):([A-Za-z_][A-Za-z0-9_-]*)(?::([0-9]{1,9})-([0-9]{1,9}))?")
 
 
 def export(
@@ -42,11 +42,20 @@ def export(
 
 
 def load(named: str, *, data_dir: Path | None) -> Tape:
-    """The tape in a file, or of EXECUTION:STEP. Raises `NotFound`, and `Refused` for what is no tape."""
+    """The tape in a file, or of EXECUTION:STEP[:VISIT-ATTEMPT], the newest one if no attempt is named. Raises
+    `NotFound`, and `Refused` for what is no tape."""
     found = _STEP_RUN.fullmatch(named)
     if found is None or Path(named).exists():
         return file.unpack(read_bytes(Path(named), what="tape", most=file.MOST_BYTES))
-    return file.unpack(process.run(_stored(settings.load(data_dir=data_dir), found[1], found[2])))
+    execution, step, *numbers = found.groups()
+    visit, attempt = (None if number is None else int(number) for number in numbers)
+    chosen = settings.load(data_dir=data_dir)
+    return file.unpack(process.run(_stored(chosen, execution, step, visit=visit, attempt=attempt)))
+
+
+def replaying(execution: str, step: str, *, visit: int, attempt: int) -> str:
+    """The command that replays the call of a step run."""
+    return f"hengio module replay {execution}:{step}:{visit}-{attempt}"
 
 
 def write(to: Path, data: bytes) -> None:
@@ -102,7 +111,9 @@ async def _stored(
     ]
     reference = next((call.detail["tape"] for call in wanted if call.detail.get("tape")), None)
     if reference is None:
-        raise NotFound(f"there is no tape of step '{step}' of execution {execution}", hint=_reason(wanted))
+        numbers = (f"{word} {number}" for word, number in (("visit", visit), ("attempt", attempt)) if number)
+        which = ", ".join([f"step '{step}'", *numbers])
+        raise NotFound(f"there is no tape of {which} of execution {execution}", hint=_reason(wanted))
     area = open_areas(chosen).tapes
     try:
         return await area.get(reference)

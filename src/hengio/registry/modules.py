@@ -34,7 +34,8 @@ class ModuleRegistry:
 
     async def register(self, name: str, version: str, binary: bytes, *, grants: tuple[Grant, ...] = ()) -> Module:
         """Check, digest and store a binary (R6.1-R6.4) with what it may do outside (R4.1-R4.6); the same one again is
-        the one that exists, with the grants that it has. Compiling begins at once, ahead of the first call.
+        the one that exists, with the grants that it has, and its stored binary is written again if that was altered or
+        is gone. Compiling begins at once, ahead of the first call.
 
         Raises `Refused` for a bad name, version, grant or binary, `Conflict` for another binary under that version.
         The binary is stored before its row: a crash between leaves an object nobody names, never a row without one.
@@ -57,6 +58,7 @@ class ModuleRegistry:
         )
         known = await self._registered(module)
         if known is not None:
+            await self._mend(known, binary)
             self.sandbox.prepare(binary, known.digest)
             return known
         await self.binaries.put(_key(module), binary)
@@ -107,6 +109,15 @@ class ModuleRegistry:
 
         return load
 
+    async def _mend(self, module: Module, binary: bytes) -> None:
+        """Store the binary again unless it is there as it was registered."""
+        try:
+            stored = await self.binaries.get(_key(module))
+        except NotFound:
+            stored = None
+        if stored != binary:
+            await self.binaries.put(_key(module), binary)
+
     async def _registered(self, module: Module) -> Module | None:
         try:
             known = await self.store.find(f"{module.name}@{module.version}")
@@ -120,7 +131,8 @@ async def fetch_binary(binaries: Blobs, module: Module) -> bytes:
     try:
         return await binaries.get(_key(module))
     except NotFound as error:
-        raise Corrupt(f"the binary of module {module.name}@{module.version} is gone") from error
+        mend = "hengio module register with the same binary writes it again"
+        raise Corrupt(f"the binary of module {module.name}@{module.version} is gone: {mend}") from error
 
 
 def _key(module: Module) -> str:

@@ -18,7 +18,9 @@ from hengio.grants import http
 from hengio.internet import is_public
 from hengio.model.grant import Grant, Permission
 from hengio.sandbox.host import statement
+from hengio.sandbox.host.answer import denied
 from hengio.sandbox.host.database import DatabaseRequest
+from hengio.sandbox.host.entry import Entry
 from hengio.sandbox.host.outside import Capabilities, Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.databases import Databases
@@ -26,6 +28,9 @@ from hengio.targets.databases import Databases
 _MOST_GRANTS = 100
 """Grants that one request can come to need: each redirect wants one or two, each statement one for each table."""
 _SCHEMA = "main"
+_WILD = "its name has a * in it, which as a grant would stand for more"
+_ENTRY = msgspec.json.Decoder(Entry)
+_ENTRIES = msgspec.json.Decoder(list[Entry])
 
 
 class Reach(Struct, frozen=True, kw_only=True):
@@ -38,15 +43,17 @@ class Reach(Struct, frozen=True, kw_only=True):
     def refuses(self, grant: Grant) -> str | None:
         """Why that may not be tried; None if it may."""
         if "*" in grant.resource:
-            return "its name has a * in it, which as a grant would stand for more"
+            return _WILD
         match grant.permission.partition(":")[0]:
             case "http":
-                return None if self.private or not _is_private(grant.resource) else "it leads to a private address"
+                if self.private or not _is_private(grant.resource):
+                    return None
+                return "it leads to a private address (--allow-private lets it)"
             case "database":
                 known = grant.resource.partition("/")[0] in self.connections
-                return None if known else "there is no connection of that name here"
+                return None if known else "there is no connection of that name here (--connection defines one)"
             case _:
-                return None if self.files else "there is no folder of files here"
+                return None if self.files else "there is no folder of files here (--files names one)"
 
 
 class Sight(Protocol):
@@ -85,6 +92,10 @@ class LearningOutside:
 
     async def answer(self, ask: Ask) -> Answered:
         end = time.monotonic() + ask.seconds_left
+        if ask.function == "file_list":
+            return await self._listed(ask, end)
+        if ask.function == "file_find" and (folder := await self._folder(ask, end)) is not None:
+            return folder
         grants = self._known.setdefault(msgspec.structs.replace(ask, number=0, seconds_left=0.0), [])
         answer = await self._try(ask, grants, end)
         while answer.denied is not None and len(grants) < _MOST_GRANTS:
@@ -103,6 +114,39 @@ class LearningOutside:
         answer = await self._widened(ask, grants, answer, end)
         self._sight.needed(grants)
         return answer
+
+    async def _listed(self, ask: Ask, end: float) -> Answered:
+        """What is in a folder. It is never denied, only cut down to what may be read: so each file that is told of is
+        needed. Of a folder in it nothing is, until something below it is asked for."""
+        path = ask.request.decode(errors="replace")
+        answer = await self._below(ask, path, end)
+        if answer.denied is not None:
+            self._sight.refused(answer.denied, _WILD)
+        if answer.status is not Status.OK:
+            return answer
+        names = [entry.name for entry in _ENTRIES.decode(answer.reply) if not entry.is_folder]
+        grants = [Grant("file:read", f"{path}/{name}" if path else name) for name in names]
+        if len(grants) > _MOST_GRANTS:
+            reason = f"a folder of more than {_MOST_GRANTS} files was listed: a wildcard is for you to grant"
+            self._sight.refused(Grant("file:read", f"{path}/*" if path else "*"), reason)
+            return answer
+        refusals = {grant: why for grant in grants if (why := self._reach.refuses(grant)) is not None}
+        for grant, why in refusals.items():
+            self._sight.refused(grant, why)
+        self._sight.needed([grant for grant in grants if grant not in refusals])
+        return answer
+
+    async def _folder(self, ask: Ask, end: float) -> Answered | None:
+        """The answer if it is a folder, which is there for all who may read something below it."""
+        answer = await self._below(ask, ask.request.decode(errors="replace"), end)
+        return answer if answer.status is Status.OK and _ENTRY.decode(answer.reply).is_folder else None
+
+    async def _below(self, ask: Ask, path: str, end: float) -> Answered:
+        """The answer to who may read all below a path; a path that can not be used is refused before grants count."""
+        everything = Grant("file:read", f"{path}/**" if path else "**")
+        if "*" in path:
+            return denied(everything)
+        return await self._try(ask, [everything], end)
 
     async def _try(self, ask: Ask, grants: list[Grant], end: float) -> Answered:
         asked = msgspec.structs.replace(ask, seconds_left=max(0.0, end - time.monotonic()))
