@@ -88,8 +88,9 @@ class Follower:
         detail = data.get("detail") or {}
         for grant in detail.get("denials", ()):
             command = f"--grant {shlex.quote(detail['module'] + '=' + grant)} would grant it"
-            both = ", if the step's `permissions` have it too" if "narrowed_to" in detail else ""
-            line = Text.assemble(("denied ", "yellow"), (f"{step_id}: ", "bold"), f"{grant}   {command}{both}")
+            if grant in detail.get("denied_by_step", ()):
+                command = "it is not in the step's `permissions`"
+            line = Text.assemble(("denied ", "yellow"), (f"{step_id}: ", "bold"), f"{grant}   {command}")
             self._console.print(line, soft_wrap=True)
         if data["status"] == "failed" and "tape" in detail:
             command = replaying(execution_id, step_id, visit=data["visit"], attempt=data["attempt"])

@@ -27,8 +27,8 @@ from hengio.keys import WRITING
 from hengio.model.module import Limits, ModuleFacts
 from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.binary import is_component
-from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside
-from hengio.sandbox.protocol import Call
+from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside, imported
+from hengio.sandbox.protocol import Call, OutsideFunction
 from hengio.sandbox.tapes.file import pack
 from hengio.sandbox.tapes.keep import kept
 from hengio.steps.guest import GuestView
@@ -37,7 +37,7 @@ from hengio.wiring import process
 from hengio.wiring.artefacts import open_cached
 from hengio.wiring.embedded import open_databases
 from hengio.wiring.outside import open_capabilities, open_folder
-from hengio.wiring.sandbox import default_limits, open_sandbox
+from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.tapes import hidden
 
 
@@ -59,8 +59,16 @@ class Bounds:
     memory_mb: int | None
 
     def limits(self, chosen: settings.Settings, binary: bytes) -> Limits:
-        """As limits of a call of the module."""
-        limits = default_limits(chosen, component=is_component(binary))
+        """As limits of a call of the module. `Refused` for more than a step may ask for."""
+        limits, highest = default_limits(chosen, component=is_component(binary)), highest_limits(chosen)
+        for option, asked, most, setting in (
+            ("--fuel", self.fuel, highest.fuel, "fuel_ceiling"),
+            ("--timeout", self.timeout_seconds, highest.timeout_seconds, "timeout_ceiling_seconds"),
+            ("--memory", self.memory_mb, highest.memory_bytes >> 20, "memory_ceiling_mb"),
+        ):
+            if asked and asked > most:
+                hint = f"the setting sandbox.{setting}"
+                raise Refused(f"{option} asks for {asked:g}, more than this installation allows ({most:g})", hint=hint)
         return msgspec.structs.replace(
             limits,
             fuel=self.fuel or limits.fuel,
@@ -135,10 +143,10 @@ async def _test(chosen: settings.Settings, binary: bytes, call: Call, *, outside
         return binary
 
     try:
-        digest = sandbox.inspect(binary).digest
-        async with _reached(chosen, outside, call.module_name) as reached:
+        facts = sandbox.inspect(binary)
+        async with _reached(chosen, outside, call.module_name, imported(facts)) as reached:
             given = msgspec.structs.replace(call, outside=reached, directories=reached.scope.directories)
-            return await sandbox.call(msgspec.structs.replace(given, digest=digest), fetch)
+            return await sandbox.call(msgspec.structs.replace(given, digest=facts.digest), fetch)
     finally:
         await sandbox.close()
 
@@ -151,12 +159,14 @@ def _record(to: Path, outcome: Outcome, chosen: settings.Settings) -> None:
 
 
 @asynccontextmanager
-async def _reached(chosen: settings.Settings, given: Given, name: str) -> AsyncIterator[ScopedOutside]:
+async def _reached(
+    chosen: settings.Settings, given: Given, name: str, functions: frozenset[OutsideFunction]
+) -> AsyncIterator[ScopedOutside]:
     """The world outside as it is given for a try: the capabilities of production, on these resources and grants."""
     grants = tuple(read_grant(text) for text in given.allow)
     connections = {**chosen.connections, **named_connections(given.connections)}
     async with open_world(chosen.model_copy(update={"connections": connections}), given.files) as (capabilities, _):
-        yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}"))
+        yield capabilities.of(Scope(layers=(grants,), key=f"test:{name}", functions=functions))
 
 
 def named_connections(given: list[str]) -> dict[str, SecretStr]:

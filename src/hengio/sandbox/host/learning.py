@@ -145,7 +145,7 @@ class LearningOutside:
         """The answer to who may read all below a path; a path that can not be used is refused before grants count."""
         everything = Grant("file:read", f"{path}/**" if path else "**")
         if "*" in path:
-            return denied(everything)
+            return denied(everything, left_out=False)
         return await self._try(ask, [everything], end)
 
     async def _try(self, ask: Ask, grants: list[Grant], end: float) -> Answered:

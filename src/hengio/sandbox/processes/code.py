@@ -78,7 +78,8 @@ class Codes:
                 known = self._entries.get(digest)
                 if known is None:
                     binary = await fetch()
-                    known = await key[0].run_in_executor(self._compiling, self._first, binary, digest)
+                    making = key[0].run_in_executor(self._compiling, self._first, binary, digest)
+                    known = await asyncio.shield(making)
                 return known
             finally:
                 self._loading.pop(key, None)
