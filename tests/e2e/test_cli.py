@@ -331,3 +331,31 @@ def test_permissions_are_either_set_or_cleared(tmp_path: Path) -> None:
 def test_help_for_users_names_no_requirements() -> None:
     for command in ("test", "learn", "register", "permissions", "logs"):
         assert not re.search(r"\(R\d", hengio("module", command, "--help").stdout.decode())
+
+
+@pytest.mark.requirement("R13.1")
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("memory_mb", "did you mean `memory_limit_mb`?"),
+        ("memory", "did you mean `memory_limit_mb`?"),
+        ("fuel", "did you mean `fuel_limit`?"),
+        ("speed", "`permissions`, `tape`"),
+        ("mb_fuel", "`permissions`, `tape`"),
+    ],
+)
+def test_a_field_that_there_is_not_is_answered_with_the_one_meant_or_all_there_are(
+    tmp_path: Path, field: str, hint: str
+) -> None:
+    step = {"id": "w", "type": "wasm", "config": {"module_id": "m", field: 5}}
+    done = hengio("job", "validate", write(tmp_path / "job.json", {"name": "j", "steps": [step]}), "--json")
+    (problem,) = answer(done)["errors"]
+    assert (problem["path"], hint in problem["hint"]) == (f"$.steps[0].config.{field}", True), problem
+    assert " more" not in problem["hint"]
+
+
+@pytest.mark.requirement("R1.5", "R13.1")
+def test_a_number_out_of_range_is_told_with_the_range_in_all_its_digits(tmp_path: Path) -> None:
+    step = {"id": "w", "type": "wasm", "config": {"module_id": "m", "fuel_limit": 0}}
+    done = hengio("job", "validate", write(tmp_path / "job.json", {"name": "j", "steps": [step]}), "--json")
+    assert answer(done)["errors"][0]["message"] == "must be from 1 to 9223372036854775807, got 0"

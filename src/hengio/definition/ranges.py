@@ -26,8 +26,13 @@ class Range:
 
     def __str__(self) -> str:
         if math.isinf(self.high):
-            return f"{'greater than' if self.above else 'at least'} {self.low:g}"
-        return f"{'above' if self.above else 'from'} {self.low:g} to {self.high:g}"
+            return f"{'greater than' if self.above else 'at least'} {_plain(self.low)}"
+        return f"{'above' if self.above else 'from'} {_plain(self.low)} to {_plain(self.high)}"
+
+
+def _plain(bound: float) -> str:
+    """A whole number in all its digits."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 _POSITIVE = Range(0, above=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 _PLAIN_KEY = re.compile(r"[^\W\d][\w-]*")
 _SHOWN = 40
-_LISTED = 12
+_LISTED = 16
 
 
 def kind(value: Any) -> str:
@@ -39,7 +39,7 @@ def shown(value: Any) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in backquotes with commas between; the first dozen, each cut after 40 characters."""
+    """Names in backquotes with commas between; the first sixteen, each cut after 40 characters."""
     every = list(names)
     text = ", ".join(f"`{cut(name)}`" for name in every[:_LISTED])
     return text + (f" and {len(every) - _LISTED} more" if len(every) > _LISTED else "")
@@ -52,8 +52,16 @@ def cut(name: str) -> str:
 
 def close(name: str, known: Iterable[str]) -> str:
     """A hint: the known name that `name` was probably meant to be; empty if none is near."""
-    found = get_close_matches(name[:_SHOWN], list(known), n=1, cutoff=0.6)
+    every = list(known)
+    found = get_close_matches(name[:_SHOWN], every, n=1, cutoff=0.6) or _longer(name, every)
     return f"did you mean `{cut(found[0])}`?" if found else ""
+
+
+def _longer(name: str, known: list[str]) -> list[str]:
+    """The one known name that has all the words of `name`, as `fuel_limit` has those of `fuel`; else nothing."""
+    parts = set(name.lower().split("_"))
+    found = [each for each in known if parts <= set(each.split("_"))]
+    return found if len(found) == 1 else []
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
