@@ -12,6 +12,7 @@ from hengio.model.outcome import OutcomeKind
 from hengio.model.tape import ContextCall, Random, Request, Sleep, Times
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.sandbox.tapes.keep import kept
+from hengio.sandbox.tapes.redact import Sensitive
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, WASI, Variables, command, entry, fetching, make_call, reactor, text
@@ -365,3 +366,17 @@ async def test_what_a_strange_tape_says_of_files_is_an_error_to_the_guest(
     assert told.came is not None
     assert told.came.outcome == "succeeded"
     assert told.came.output == b"1"
+
+
+async def test_an_output_that_was_not_searched_for_secrets_is_compared_by_its_size(sandbox: WasmtimeSandbox) -> None:
+    binary = reactor(entry(ECHO), memory="32")
+    call = msgspec.structs.replace(make_call(binary, b'{"a":1}'), tape="always")
+    outcome = await sandbox.call(call, fetching(binary))
+    assert outcome.tape is not None
+    tape = kept(outcome.tape, [Sensitive("V", "secret")], most_bytes=1)
+    assert (tape.end.output, tape.end.output_sha256) == (None, "")
+    assert (await play(sandbox, tape, binary)).identical
+    longer = msgspec.structs.replace(tape, end=msgspec.structs.replace(tape.end, output_size=8))
+    told = (await play(sandbox, longer, binary)).divergence
+    assert told is not None
+    assert (told.expected, told.came) == ("an output of 8 bytes", "one of 7 bytes")
