@@ -11,6 +11,8 @@ import pytest
 from hengio.model.outcome import OutcomeKind
 from hengio.model.tape import ContextCall, Random, Request, Sleep, Times
 from hengio.sandbox.protocol import Answered, Ask, Status
+from hengio.sandbox.tapes.keep import kept
+from hengio.sandbox.tapes.redact import Sensitive
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, WASI, Variables, command, entry, fetching, make_call, reactor, text
@@ -18,6 +20,8 @@ from tests.support.tapes import asking, play, record
 from tests.support.waiting import LONG_SECONDS
 
 CLOCK = f'(import "{WASI}" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))'
+STAT = f'(import "{WASI}" "path_filestat_get" (func $stat (param i32 i32 i32 i32 i32) (result i32)))'
+LIST = f'(import "{WASI}" "fd_readdir" (func $list (param i32 i32 i32 i64 i32) (result i32)))'
 RANDOM = f'(import "{WASI}" "random_get" (func $random (param i32 i32) (result i32)))'
 POLL = f'(import "{WASI}" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))'
 GET = '(import "hengio_v1" "get_context" (func $get (param i32 i32) (result i64)))'
@@ -309,3 +313,70 @@ async def test_requests_that_differ_late_are_told_by_the_byte(sandbox: WasmtimeS
     told = (await play(sandbox, tape, reads("a" * 400 + "c"))).divergence
     assert told is not None
     assert told.came.endswith("different from byte 400 on")
+
+
+JUNK = {
+    "no JSON": b"junk",
+    "no text": b'["\xff"]',
+    "nested": b'["a",false,1,1,' + b"[" * 100_000,
+    "another type": b'{"name":"a"}',
+    "a size below zero": b'["abc",false,-5]',
+    "a size past all": b'["abc",false,99999999999999999999999]',
+    "a size of 64 bits": b'["abc",false,18446744073709551615]',
+    "a time below zero": b'["abc",false,5,-1]',
+    "a time past all": b'["abc",false,5,9223372036854775807]',
+}
+
+
+@pytest.mark.parametrize("name", JUNK)
+@pytest.mark.parametrize("function", ["file_find", "file_list"])
+async def test_what_a_strange_tape_says_of_files_is_an_error_to_the_guest(
+    sandbox: WasmtimeSandbox, function: str, name: str
+) -> None:
+    """It returns how many of its two calls gave 29, an I/O error."""
+    code = """(local $sum i32)
+      (local.set $sum (call $stat (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 3) (i32.const 128)))
+      (local.set $sum (i32.add (local.get $sum)
+        (call $list (i32.const 3) (i32.const 256) (i32.const 64) (i64.const 0) (i32.const 64))))
+      (i32.store8 (i32.const 512) (i32.add (i32.const 48) (i32.div_u (local.get $sum) (i32.const 29))))
+      (call $pack (i32.const 512) (i32.const 1))"""
+    binary = reactor(text(8, "abc") + entry(code), imports=STAT + LIST)
+
+    class Listing:
+        async def answer(self, ask: Ask) -> Answered:
+            return Answered(status=Status.OK, reply=b'["abc",false,5]' if ask.function == "file_find" else b"[]")
+
+    call = msgspec.structs.replace(
+        make_call(binary), outside=Listing(), directories=("in",), tape="always", tape_bytes=1 << 20
+    )
+    outcome = await sandbox.call(call, fetching(binary))
+    assert outcome.reply is not None, outcome.failure
+    assert outcome.tape is not None
+    tape = kept(outcome.tape, (), most_bytes=1 << 20)
+    reply = JUNK[name] if function == "file_find" else b"[" + JUNK[name] + b"]"
+    events = tuple(
+        msgspec.structs.replace(event, reply=reply)
+        if isinstance(event, Request) and event.function == function
+        else event
+        for event in tape.events
+    )
+    assert events != tape.events
+    told = await play(sandbox, msgspec.structs.replace(tape, events=events), binary)
+    assert told.divergence is not None
+    assert told.came is not None
+    assert told.came.outcome == "succeeded"
+    assert told.came.output == b"1"
+
+
+async def test_an_output_that_was_not_searched_for_secrets_is_compared_by_its_size(sandbox: WasmtimeSandbox) -> None:
+    binary = reactor(entry(ECHO), memory="32")
+    call = msgspec.structs.replace(make_call(binary, b'{"a":1}'), tape="always")
+    outcome = await sandbox.call(call, fetching(binary))
+    assert outcome.tape is not None
+    tape = kept(outcome.tape, [Sensitive("V", "secret")], most_bytes=1)
+    assert (tape.end.output, tape.end.output_sha256) == (None, "")
+    assert (await play(sandbox, tape, binary)).identical
+    longer = msgspec.structs.replace(tape, end=msgspec.structs.replace(tape.end, output_size=8))
+    told = (await play(sandbox, longer, binary)).divergence
+    assert told is not None
+    assert (told.expected, told.came) == ("an output of 8 bytes", "one of 7 bytes")

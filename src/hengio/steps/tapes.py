@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -19,6 +20,8 @@ from hengio.sandbox.tapes.redact import Sensitive
 log = structlog.get_logger("hengio.tapes")
 _SECONDS = 5.0
 """How long a step waits for its tape to be stored."""
+_MOST_WAITING = 64
+"""Tapes that are made ready or wait for that: each holds a call's recording in memory."""
 _DAY = 86_400 * SECOND
 _BETWEEN_SWEEPS_SECONDS = 3_600.0
 
@@ -44,6 +47,9 @@ class Tapes:
         self._clock = clock
         self._days = days
         self._always_sensitive = always_sensitive
+        self._cleaning = ThreadPoolExecutor(1, thread_name_prefix="hengio-tape")
+        """A guest decides how much there is to clean: no other work waits behind it."""
+        self._begun: list[Future[bytes]] = []
         self.mode: TapeMode = mode
         self.most_bytes = most_bytes
 
@@ -58,12 +64,15 @@ class Tapes:
         reference = key(origin.execution_id, origin.step_id, visit=origin.visit, attempt=origin.attempt)
         if len(tape.input) > self.most_bytes:
             return {"tape_missing": f"the input is larger than a tape may be ({self.most_bytes} bytes)"}
+        self._begun = [one for one in self._begun if not one.done()]
+        if len(self._begun) >= _MOST_WAITING:
+            return {"tape_missing": f"{_MOST_WAITING} other tapes are not stored yet"}
         limit = _SECONDS if seconds is None else min(_SECONDS, seconds)
         try:
             async with asyncio.timeout(limit):
-                await self._area.put(reference, await asyncio.to_thread(self._packed, tape, [*values]))
+                await self._area.put(reference, await self._packed(tape, [*values]))
         except (HengioError, TimeoutError) as error:
-            reason = str(error) or f"the object store did not take it within {limit:.3g} s"
+            reason = str(error) or f"it was not stored within {limit:.3g} s"
             log.warning("tape_missing", execution_id=origin.execution_id, step_id=origin.step_id, reason=reason)
             return {"tape_missing": reason}
         return {"tape": reference}
@@ -92,8 +101,15 @@ class Tapes:
                 log.exception("sweep_of_tapes_broke")
             await asyncio.sleep(_BETWEEN_SWEEPS_SECONDS)
 
-    def _packed(self, tape: Tape, values: list[Sensitive]) -> bytes:
-        return file.pack(kept(tape, [*self._always_sensitive, *values], most_bytes=self.most_bytes))
+    async def _packed(self, tape: Tape, values: list[Sensitive]) -> bytes:
+        """The tape as it is stored. One whose step does not wait any more is not begun."""
+
+        def pack() -> bytes:
+            return file.pack(kept(tape, [*self._always_sensitive, *values], most_bytes=self.most_bytes))
+
+        begun = self._cleaning.submit(pack)
+        self._begun.append(begun)
+        return await asyncio.wrap_future(begun)
 
 
 def key(execution_id: str, step_id: str, *, visit: int, attempt: int) -> str:

@@ -12,9 +12,11 @@ from hengio.sandbox.tapes.redact import Redactor, Sensitive
 
 
 def kept(tape: Tape, values: Iterable[Sensitive], *, most_bytes: int) -> Tape:
-    """The tape without `values`. An output of more than `most_bytes` is left out but for its digest.
+    """The tape without `values`. Of an output of more than `most_bytes` only the size is kept, and its digest where
+    there are no values.
 
-    Digests are of what was redacted, too: one of a short secret could be turned back.
+    Digests are of what was redacted, too: one of a short secret could be turned back. What is not kept is not searched
+    for values: a guest returns as much as it likes.
     """
     redactor = Redactor(values)
     cleaned = msgspec.structs.replace(
@@ -58,11 +60,15 @@ def _request(redactor: Redactor, event: Request, place: str) -> Request:
 
 
 def _end(redactor: Redactor, end: End, most_bytes: int) -> End:
-    output = redactor.clean(end.output or b"", "output")
+    output = end.output or b""
+    size = len(output)
+    if size <= most_bytes:
+        output = redactor.clean(output, "output")
+    digest = hashlib.sha256(output).hexdigest() if size <= most_bytes or redactor.idle else ""
     return msgspec.structs.replace(
         end,
         code=redactor.clean_text(end.code, "code"),
-        output=output if len(output) <= most_bytes else None,
-        output_size=len(output),
-        output_sha256=hashlib.sha256(output).hexdigest(),
+        output=output if size <= most_bytes else None,
+        output_size=size,
+        output_sha256=digest,
     )

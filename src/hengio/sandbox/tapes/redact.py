@@ -7,25 +7,26 @@ what it asks with it, what it returns. One that computes with it (a signature, a
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-from urllib.parse import quote, quote_plus
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from hengio import codec
 from hengio.model.tape import Redaction
+from hengio.sandbox.tapes import spellings
 
 _LEAST_ENCODED = 4
 """Bytes that a value must have to be looked for inside base64 and hex: shorter ones stand in any of it."""
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{6,}")
+_LEVELS = 2
+"""How many times escaped a value is found."""
+_MOST_SPELLED = 16
+"""Bytes that one byte of a value takes at most: escaped twice, and in base64."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_URLSAFE = bytes.maketrans(b"-_", b"+/")
+_SPACES = bytes.maketrans(b"+", b" ")
 
 
 class Sensitive(Struct, frozen=True, repr_omit_defaults=True):
@@ -56,15 +57,48 @@ def sensitive(name: str, value: Any) -> Iterator[Sensitive]:
             yield Sensitive(name, codec.encode(value).decode())
 
 
+class _Hidden(NamedTuple):
+    """A value as bytes, and as many that stand for it."""
+
+    name: str
+    needle: bytes
+    other: bytes
+
+
+class _Search:
+    """What data is searched for: each value as it is, in hexadecimal, and with its spaces as `+`."""
+
+    def __init__(self, values: list[_Hidden]) -> None:
+        self.plain = sorted(values, key=lambda value: len(value.needle), reverse=True)
+        self.least = len(self.plain[-1].needle) if values else 0
+        self.most = len(self.plain[0].needle) if values else 0
+        self.digits = [
+            _Hidden(name, needle.hex().encode(), other.hex().encode())
+            for name, needle, other in self.plain
+            if len(needle) >= _LEAST_ENCODED
+        ]
+        self.spaced = [
+            value._replace(needle=value.needle.translate(_SPACES)) for value in self.plain if b" " in value.needle
+        ]
+
+
 class Redactor:
     """Cleans the parts of one tape, and counts."""
 
     def __init__(self, values: Iterable[Sensitive]) -> None:
-        self._values = sorted(values, key=lambda value: len(value.text), reverse=True)
-        self._forms = [(value.name, form, other) for value in self._values for form, other in _forms(value.text)]
-        self._forms.sort(key=lambda form: len(form[1]), reverse=True)
-        self._inside = [form for form in self._forms if len(form[1]) >= _LEAST_ENCODED]
+        found: dict[bytes, _Hidden] = {}
+        for value in values:
+            for hidden in _hidden(value):
+                found.setdefault(hidden.needle, hidden)
+        self._all = _Search([*found.values()])
+        self._inside = _Search([hidden for hidden in found.values() if len(hidden.needle) >= _LEAST_ENCODED])
+        self._reach = self._all.most * _MOST_SPELLED
         self._counts: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to look for."""
+        return not self._all.plain
 
     @property
     def redactions(self) -> tuple[Redaction, ...]:
@@ -73,53 +107,73 @@ class Redactor:
 
     def clean(self, data: bytes, place: str) -> bytes:
         """The bytes without the values, as many as before."""
-        if not self._forms or not data:
-            return data
-        data = self._replaced(data, self._forms, place)
-        return _BASE64.sub(lambda found: self._decoded(found[0], place), data) if self._inside else data
+        return data if self.idle else self._cleaned(data, place, self._all, levels=_LEVELS)
 
     def clean_text(self, text: str, place: str) -> str:
-        return self.clean(text.encode(errors="replace"), place).decode(errors="replace") if self._forms else text
+        return text if self.idle else self.clean(text.encode(errors="replace"), place).decode(errors="replace")
 
-    def _replaced(self, data: bytes, forms: list[tuple[str, bytes, bytes]], place: str) -> bytes:
-        for name, form, other in forms:
-            if count := data.count(form):
-                self._counts[name, place] += count
-                data = data.replace(form, other)
+    def _cleaned(self, data: bytes, place: str, search: _Search, *, levels: int, encoded: bool = True) -> bytes:
+        """Without the values, as they are, in base64 if `encoded`, and escaped so many times."""
+        if len(data) < search.least:
+            return data
+        data = self._replaced(data, place, search)
+        if encoded and self._inside.plain and len(data) > self._inside.least:
+            data = self._decoded(data, place)
+        if levels and (b"\\" in data or b"%" in data):
+            view = spellings.Unescaped(data, self._reach)
+            cleaned = self._cleaned(view.text, place, search, levels=levels - 1, encoded=encoded)
+            if cleaned != view.text:
+                data = view.back(cleaned)
         return data
 
-    def _decoded(self, run: bytes, place: str) -> bytes:
-        """A run of base64 digits, which may begin in the middle of something else: hence each alignment."""
+    def _decoded(self, data: bytes, place: str) -> bytes:
+        """Without the values that are long enough in base64, which may begin at any byte."""
+        masked = spellings.masked(data)
         for start in range(4):
-            body = run[start:]
-            body = body[: len(body) - (len(body) % 4 == 1)]
-            plain = _base64(body)
-            if not any(form in plain for _, form, _ in self._inside):
-                continue
-            encoded = base64.b64encode(self._replaced(plain, self._inside, place)).rstrip(b"=")
-            if b"-" in body or b"_" in body:
-                encoded = encoded.translate(bytes.maketrans(b"+/", b"-_"))
-            run = run[:start] + encoded + run[start + len(body) :]
-        return run
+            view = spellings.Decoded(data, masked, start)
+            cleaned = self._cleaned(view.text, place, self._inside, levels=_LEVELS, encoded=False)
+            if cleaned != view.text:
+                data = view.back(cleaned)
+                masked = spellings.masked(data)
+        return data
+
+    def _replaced(self, data: bytes, place: str, search: _Search) -> bytes:
+        """Without the values as they are, in hexadecimal, and with `+` for spaces."""
+        data = self._overwritten(data, data, place, search.plain)
+        if search.digits:
+            data = self._overwritten(data, data.lower(), place, search.digits)
+        if search.spaced and b"+" in data:
+            data = self._overwritten(data, data.translate(_SPACES), place, search.spaced)
+        return data
+
+    def _overwritten(self, data: bytes, seen: bytes, place: str, values: list[_Hidden]) -> bytes:
+        """The data with other bytes wherever one of the values is `seen` in it."""
+        cleaned = seen
+        for name, needle, other in values:
+            if needle in cleaned:
+                self._counts[name, place] += cleaned.count(needle)
+                cleaned = cleaned.replace(needle, other)
+        if seen is data or cleaned == seen:
+            return cleaned if seen is data else data
+        found = bytearray(data)
+        for start, end in spellings.changes(seen, cleaned):
+            found[start:end] = cleaned[start:end]
+        return bytes(found)
 
 
-def _base64(digits: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(digits.translate(_URLSAFE) + b"=" * (-len(digits) % 4))
-    except binascii.Error:
-        return b""
-
-
-def _forms(text: str) -> list[tuple[bytes, bytes]]:
-    """The spellings of a value, each with as many bytes that stand for it."""
-    plain = _stand_in(text)
-    forms: dict[bytes, bytes] = {}
-    for spell in (_raw, _json, _ascii, _slashes, _twice, _percent, _plus, _lower_percent):
-        forms.setdefault(spell(text), spell(plain))
-    if len(text.encode(errors="replace")) >= _LEAST_ENCODED:
-        for spell in (_hex, _upper_hex):
-            forms.setdefault(spell(text), spell(plain))
-    return [(form, other if len(other) == len(form) else b"*" * len(form)) for form, other in forms.items()]
+def _hidden(value: Sensitive) -> Iterator[_Hidden]:
+    """The value, as JSON has it whatever stands before it (a `%` may make an escape of how it begins), and what it
+    reads as where something in it is itself taken for an escape."""
+    needle = value.text.encode(errors="replace")
+    other = _stand_in(value.text)
+    for form in (codec.encode(needle.decode())[1:-1], json.dumps(value.text)[1:-1].encode()):
+        if form != needle:
+            yield _Hidden(value.name, form, b"*" * len(form))
+    for _ in range(1 + _LEVELS):
+        yield _Hidden(value.name, needle, other[: len(needle)].encode())
+        needle, before = spellings.unescaped(needle), needle
+        if needle == before or len(needle) < _LEAST_ENCODED:
+            return
 
 
 def _stand_in(text: str) -> str:
@@ -129,43 +183,3 @@ def _stand_in(text: str) -> str:
         return ones if ones != text else twos
     size = len(text.encode(errors="replace"))
     return "*" * size if text != "*" * size else "#" * size
-
-
-def _raw(text: str) -> bytes:
-    return text.encode(errors="replace")
-
-
-def _json(text: str) -> bytes:
-    return codec.encode(text.encode(errors="replace").decode())[1:-1]
-
-
-def _ascii(text: str) -> bytes:
-    return json.dumps(text)[1:-1].encode()
-
-
-def _slashes(text: str) -> bytes:
-    return _json(text).replace(b"/", b"\\/")
-
-
-def _twice(text: str) -> bytes:
-    return _json(_json(text).decode())
-
-
-def _percent(text: str) -> bytes:
-    return quote(text, safe="", errors="replace").encode()
-
-
-def _plus(text: str) -> bytes:
-    return quote_plus(text, errors="replace").encode()
-
-
-def _lower_percent(text: str) -> bytes:
-    return re.sub(rb"%..", lambda found: found[0].lower(), _percent(text))
-
-
-def _hex(text: str) -> bytes:
-    return _raw(text).hex().encode()
-
-
-def _upper_hex(text: str) -> bytes:
-    return _hex(text).upper()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -15,8 +15,12 @@ from hengio.sandbox.wasmtime.directories.quota import Quota
 from hengio.sandbox.wasmtime.directories.tree import Folder, Node, Tree
 from hengio.sandbox.wasmtime.errno import Errno, Fault
 
+T = TypeVar("T")
 _DECODER = msgspec.json.Decoder(Entry)
 _LIST_DECODER = msgspec.json.Decoder(list[Entry])
+_MOST_SIZE = (1 << 63) - 1
+_MOST_TIME = _MOST_SIZE // 1_000
+"""Microseconds that fit a time in nanoseconds."""
 
 
 class How(NamedTuple):
@@ -63,13 +67,16 @@ class Incoming:
         self._quota = quota
 
     def find(self, path: Path) -> Entry:
-        return _DECODER.decode(self._door.ask("file_find", path)) if path else Entry("", is_folder=True)
+        if not path:
+            return Entry("", is_folder=True)
+        return _checked([_decoded(_DECODER, self._door.ask("file_find", path))])[0]
 
     def entries(self, path: Path) -> list[Entry]:
         try:
-            return _LIST_DECODER.decode(self._door.ask("file_list", path))
+            reply = self._door.ask("file_list", path)
         except Fault as fault:
             raise Fault(Errno.OVERFLOW) if fault.errno is Errno.FBIG else fault from None
+        return _checked(_decoded(_LIST_DECODER, reply))
 
     def open(self, path: Path, how: How) -> Content | None:
         if how.writes or how.create or how.truncate:
@@ -155,6 +162,21 @@ class Outgoing:
     def files(self) -> Iterator[tuple[Path, Written]]:
         """What there is to save, sorted by path."""
         return self._tree.files()
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], reply: bytes) -> T:
+    """What a reply says. A tape from elsewhere can hold any: what is none is an I/O error to the guest."""
+    try:
+        return decoder.decode(reply)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Fault(Errno.IO) from None
+
+
+def _checked(entries: list[Entry]) -> list[Entry]:
+    """The same entries, if a `filestat` can tell of them."""
+    if all(0 <= entry.size <= _MOST_SIZE and 0 <= entry.modified_at <= _MOST_TIME for entry in entries):
+        return entries
+    raise Fault(Errno.IO)
 
 
 def _entry(name: str, node: Node) -> Entry:
