@@ -157,6 +157,11 @@ class Guest:
             self._streams[fd] = Lines(self.logs, level="info", limit=self.call.limits.log_bytes)
         return self._streams[fd]
 
+    @property
+    def logged(self) -> Logs | None:
+        """What was logged, if anything."""
+        return self._logs
+
     def flush(self) -> Logs | None:
         """Take unfinished lines of the standard streams as lines. What was logged, if anything."""
         if self._streams is not None and not self.cancelled:

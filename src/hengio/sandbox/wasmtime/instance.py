@@ -27,7 +27,7 @@ class Instance(Store):
     __slots__ = ("_compiled",)
 
     def __init__(self, engine: GuestEngine, compiled: Compiled, guest: Guest) -> None:
-        super().__init__(engine, guest, tables=_TABLES, instances=_INSTANCES, memories=_MEMORIES)
+        super().__init__(engine, guest, _TABLES, _INSTANCES, _MEMORIES)
         self._compiled = compiled
         guest.memory = self._scratch.memory
 

@@ -57,7 +57,10 @@ def run(compiled: Runnable, guest: Guest, *, witness: Witness) -> Ran:
         reading = output.read(made.data, guest.call.output_mode)
         if reading.kind is OutcomeKind.SUCCEEDED and (files := guest.written()) is not None:
             unsaved = _save(compiled, guest, files)
-    events, missing = _events(guest, well=reading is not None and reading.kind is OutcomeKind.SUCCEEDED and not unsaved)
+    mode, events, missing = guest.call.tape, None, 0
+    well = reading is not None and reading.kind is OutcomeKind.SUCCEEDED and unsaved is None
+    if mode == "always" or (mode == "failures" and not well):
+        events, missing = ((), 0) if guest.record is None else guest.record.on_tape()
     return Ran(
         made,
         compiled.kind,
@@ -72,13 +75,6 @@ def run(compiled: Runnable, guest: Guest, *, witness: Witness) -> Ran:
     )
 
 
-def _events(guest: Guest, *, well: bool) -> tuple[tuple[TapeEvent, ...] | None, int]:
-    mode = guest.call.tape
-    if mode == "never" or (mode == "failures" and well):
-        return None, 0
-    return ((), 0) if guest.record is None else guest.record.on_tape()
-
-
 def outcome(ran: Ran, guest: Guest) -> Outcome:
     """What that means, with what happened on this side: log, context, requests outside."""
     stop = ran.made.stop
@@ -91,7 +87,7 @@ def outcome(ran: Ran, guest: Guest) -> Outcome:
         kind, reply, failure = ran.reading or output.read(ran.made.data, guest.call.output_mode)
         if ran.unsaved is not None and kind is OutcomeKind.SUCCEEDED:
             kind, reply, failure = ran.unsaved[0], None, ran.unsaved[1]
-    logs = guest.flush()
+    logs = guest.logged
     judged = Outcome(
         kind=kind,
         reply=reply,

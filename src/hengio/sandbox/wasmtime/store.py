@@ -36,7 +36,7 @@ class Store:
 
     __slots__ = ("_context", "_guest", "_scratch", "_store", "_words")
 
-    def __init__(self, engine: GuestEngine, guest: Guest, *, tables: int, instances: int, memories: int) -> None:
+    def __init__(self, engine: GuestEngine, guest: Guest, tables: int, instances: int, memories: int) -> None:
         scratch = getattr(_thread, "scratch", None) or _new_scratch()
         limits = guest.call.limits
         self._guest = guest

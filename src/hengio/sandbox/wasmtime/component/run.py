@@ -29,7 +29,7 @@ class ComponentInstance(Store):
     __slots__ = ("_compiled", "_space")
 
     def __init__(self, engine: GuestEngine, compiled: CompiledComponent, guest: Guest) -> None:
-        super().__init__(engine, guest, tables=_TABLES, instances=_INSTANCES, memories=_MEMORIES)
+        super().__init__(engine, guest, _TABLES, _INSTANCES, _MEMORIES)
         self._compiled = compiled
         self._space = _Space()
         guest.timers = Timers()
