@@ -79,7 +79,7 @@ MUTANTS: dict[tuple[str, str], list[tuple[str, str]]] = {
         ('for path in self._tree.moved(old, new):\n            self._door.ask("file_admit", path)', "pass"),
     ],
     (DIRECTORIES, "sandbox/wasmtime/perform.py"): [
-        ("if kind is OutcomeKind.SUCCEEDED and (files", "if (files"),
+        ("if reading.kind is OutcomeKind.SUCCEEDED and (files", "if (files"),
     ],
     (TREE, "sandbox/wasmtime/directories/paths.py"): [
         ("if len(path) == len(base):", "if not path:"),
