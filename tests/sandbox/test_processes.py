@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -30,6 +31,7 @@ from tests.support.areas import contents
 from tests.support.components import ECHO as COMPONENT_ECHO
 from tests.support.components import component
 from tests.support.guests import ECHO, SPIN, Variables, command, entry, fetching, make_call, reactor, text
+from tests.support.waiting import LONG_SECONDS
 
 HIGHEST = Limits(memory_bytes=1 << 30)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the protections are Linux's")
@@ -118,19 +120,33 @@ async def test_other_bytes_than_promised_are_refused(processes: ProcessSandbox) 
     assert outcome.failure.code == "digest_mismatch"
 
 
+async def spinning(sandbox: ProcessSandbox, **options: Any) -> asyncio.Task[Outcome]:
+    """A call whose guest has begun, and never ends by itself."""
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    imports = '(import "hengio_v1" "log" (func $log (param i32 i32 i32)))'
+    binary = reactor(entry("(call $log (i32.const 1) (i32.const 0) (i32.const 1))" + SPIN), imports=imports)
+
+    def listen(_line: LogLine) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
+    task = asyncio.create_task(called(sandbox, binary, fuel=10**15, on_log=listen, **options))
+    async with asyncio.timeout(LONG_SECONDS):
+        await begun.wait()
+    return task
+
+
 @pytest.mark.requirement("R3.3")
 async def test_a_process_that_hangs_is_killed_past_the_deadline(processes: ProcessSandbox) -> None:
     binary = reactor(entry(ECHO))
     await called(processes, binary)
-    spinning = asyncio.ensure_future(called(processes, reactor(entry(SPIN)), fuel=10**15, timeout_seconds=1.5))
-    await asyncio.sleep(0.8)
+    hanging = await spinning(processes, timeout_seconds=1.5)
     stopped = children()
     for child in stopped:
         child.suspend()
     began = time.monotonic()
-    outcome = await spinning
+    outcome = await hanging
     assert outcome.kind is OutcomeKind.TIMED_OUT
-    assert time.monotonic() - began < 1.5 + GRACE_SECONDS + 1.0
+    assert time.monotonic() - began < 1.5 + GRACE_SECONDS + 5.0
     for child in stopped:
         if child.is_running():
             child.resume()
@@ -139,11 +155,10 @@ async def test_a_process_that_hangs_is_killed_past_the_deadline(processes: Proce
 
 async def test_a_process_that_dies_fails_its_call_and_no_other(processes: ProcessSandbox) -> None:
     binary = reactor(entry(ECHO))
-    spinning = asyncio.ensure_future(called(processes, reactor(entry(SPIN)), fuel=10**15, timeout_seconds=9.0))
-    await asyncio.sleep(0.8)
+    dying = await spinning(processes, timeout_seconds=60.0)
     for child in children():
         child.kill()
-    outcome = await spinning
+    outcome = await dying
     assert outcome.kind is OutcomeKind.TRAPPED
     assert outcome.failure is not None
     assert outcome.failure.code == "process_lost"
@@ -154,16 +169,13 @@ async def test_a_process_that_dies_fails_its_call_and_no_other(processes: Proces
 
 
 async def test_a_cancelled_call_ends_at_once(processes: ProcessSandbox) -> None:
-    binary = reactor(entry(SPIN))
-    await called(processes, binary, fuel=1000)
-    task = asyncio.ensure_future(called(processes, binary, fuel=10**15, timeout_seconds=60.0))
-    await asyncio.sleep(0.5)
+    task = await spinning(processes, timeout_seconds=60.0)
     task.cancel()
     began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await called(processes, reactor(entry(ECHO)))).kind is OutcomeKind.SUCCEEDED
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < LONG_SECONDS
 
 
 async def test_no_process_outlives_the_sandbox() -> None:
@@ -197,15 +209,17 @@ def test_a_process_has_neither_environment_nor_descriptors_of_ours(monkeypatch: 
 async def test_a_process_runs_one_module_in_its_life(processes: ProcessSandbox) -> None:
     first, second = reactor(entry(ECHO)), reactor(text(8, "x") + entry(ECHO))
     await called(processes, first)
-    living = {child.pid for child in children()}
+    of_first = waiting(processes, first)
     await called(processes, first)
-    assert {child.pid for child in children()} == living, "the same module finds its process again"
-    used = [worker.digest for worker in processes._pool._idle]
+    assert waiting(processes, first) == of_first, "the same module finds its process again"
     await called(processes, second)
-    assert [worker.digest for worker in processes._pool._idle if worker.digest in used] != []
-    digests = [worker.digest for worker in processes._pool._idle if worker.digest is not None]
-    assert make_call(first).digest in digests
-    assert make_call(second).digest in digests
+    assert waiting(processes, second)
+    assert not waiting(processes, second) & of_first
+
+
+def waiting(sandbox: ProcessSandbox, binary: bytes) -> set[int]:
+    """The processes that wait for calls of this module."""
+    return {worker.pid for worker in sandbox._pool._idle if worker.digest == make_call(binary).digest}
 
 
 async def test_a_process_that_died_while_it_waited_costs_nobody_a_call(processes: ProcessSandbox) -> None:
