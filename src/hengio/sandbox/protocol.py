@@ -118,6 +118,11 @@ class Call(Struct, frozen=True, kw_only=True):
     tape_bytes: int = 4 << 20
     played: Player | None = None
 
+    def latest(self, now: float) -> float:
+        """When the call must end, on the monotonic clock, if it begins `now`."""
+        end = now + self.limits.timeout_seconds
+        return end if self.by is None else min(end, self.by)
+
 
 class Sandbox(Protocol):
     """Runs guests.

@@ -112,7 +112,7 @@ class Conversation:
     def _start(self) -> None:
         guest = self.guest
         guest.started = monotonic()
-        guest.deadline = guest.latest(guest.started)
+        guest.deadline = guest.call.latest(guest.started)
 
     def _answer(self, worker: Worker, frame: Received) -> None:
         match frame.word:

@@ -68,7 +68,7 @@ class ProcessSandbox:
         entry = await ready(self._codes.entry(call.digest, fetch), call)
         if isinstance(entry, Outcome):
             return entry
-        until, tier = _until(call), entry.tier
+        until, tier = call.latest(time.monotonic()), entry.tier
         outcome = await self._converse(call, entry)
         if outcome.kind is OutcomeKind.OUT_OF_FUEL and may_repeat(call, tier, outcome):
             return await self._once_more(outcome, call, entry, until)
@@ -124,9 +124,3 @@ class ProcessSandbox:
         self._pool.close()
         self._codes.close()
         self._library.close()
-
-
-def _until(call: Call) -> float:
-    """When a call must end that begins now."""
-    end = time.monotonic() + call.limits.timeout_seconds
-    return end if call.by is None else min(end, call.by)

@@ -200,11 +200,6 @@ class Guest:
             seconds = self.call.limits.timeout_seconds
             raise Stop(OutcomeKind.TIMED_OUT, "timed_out", f"the call took longer than {seconds:g} s")
 
-    def latest(self, now: float) -> float:
-        """When a call must end that begins now."""
-        end = now + self.call.limits.timeout_seconds
-        return end if self.call.by is None else min(end, self.call.by)
-
     def sleep(self, seconds: float) -> None:
         """Sleep, but neither past the deadline nor past a cancel: both raise `Stop`."""
         self._woken = threading.Event()

@@ -20,3 +20,9 @@ class Stop(Exception):
         self.backtrace: tuple[Frame, ...] = ()
         self.at_call = True
         """Whether it ended inside a call of the host, where compiled code has written its fuel back."""
+
+    def out_of_memory(self, message: str) -> Stop:
+        """The same end, once it is known that memory was the true reason."""
+        found = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message, details=self.details)
+        found.backtrace, found.at_call = self.backtrace, self.at_call
+        return found

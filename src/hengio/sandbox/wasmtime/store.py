@@ -51,7 +51,7 @@ class Store:
         _store_limiter(store, memory, limits.table_elements, instances, tables, memories)
         if not guest.started:
             guest.started = now = monotonic()
-            guest.deadline = guest.latest(now)
+            guest.deadline = guest.call.latest(now)
         running.guest = guest
 
     def free(self, memory: int) -> int:

@@ -55,9 +55,7 @@ class Witness:
         if not refused:
             return made
         message = f"the guest failed when growth of its memory to {refused} bytes was refused (limit {limit}): {stop}"
-        found = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message, details=stop.details)
-        found.backtrace, found.at_call = stop.backtrace, stop.at_call
-        return made._replace(stop=found)
+        return made._replace(stop=stop.out_of_memory(message))
 
     def _refused(self, compiled: Compiled, guest: Guest, stop: Stop) -> int | None:
         """The size that was refused, 0 if none was, None if running it again does not tell."""

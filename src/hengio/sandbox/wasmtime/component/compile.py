@@ -98,8 +98,9 @@ class ComponentCompiler:
         declared = inspect.declare(binary, self.engine.handle, self._ceilings)
         try:
             component, size = self._code.load(self._deserialize, binary, digest, self.engine.tier, kept)
-            found = facts.facts(binary, declared, component, self.engine.handle)
-            linked = Linked(self.engine, self._wasi, facts.imports(component, self.engine.handle))
+            imported = facts.imports(component, self.engine.handle)
+            found = facts.facts(digest, declared, component, self.engine.handle, imported, size=len(binary))
+            linked = Linked(self.engine, self._wasi, imported)
         except WasmtimeError as error:
             raise Refused(f"the component does not compile: {str(error).strip()}") from error
         return CompiledComponent(self.engine, component=component, linked=linked, found=found, binary=binary, size=size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -87,16 +86,17 @@ def check_exports(component: Component, engine: Engine) -> None:
         raise Refused("the component cannot be called", problems=[Problem(RUN, f"{why}, not {RUN_TYPE}", hint)])
 
 
-def facts(binary: bytes, declared: Binary, component: Component, engine: Engine) -> ModuleFacts:
-    """The facts of an acceptable component."""
-    imported = imports(component, engine)
+def facts(
+    digest: str, declared: Binary, component: Component, engine: Engine, imported: list[Imported], *, size: int
+) -> ModuleFacts:
+    """The facts of a component whose imports are acceptable. Raises `Refused` if its exports are not."""
     check_exports(component, engine)
     asked = [name for item in imported if item.interface == host.INTERFACE for name in item.functions]
     functions = tuple(name.replace("-", "_") for name in asked)
     return ModuleFacts(
         kind="component",
-        digest=hashlib.sha256(binary).hexdigest(),
-        size=len(binary),
+        digest=digest,
+        size=size,
         entries=(),
         exports=tuple(
             Function(name, words.function(item.ty))

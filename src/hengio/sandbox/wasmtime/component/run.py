@@ -102,9 +102,7 @@ def _explained(stop: Stop, guest: Guest) -> Stop:
         return stop
     limit = guest.call.limits.memory_bytes
     message = f"the guest failed when it was refused {guest.refused_bytes} bytes of memory (limit {limit}): {stop}"
-    found = Stop(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message, details=stop.details)
-    found.backtrace, found.at_call = stop.backtrace, stop.at_call
-    return found
+    return stop.out_of_memory(message)
 
 
 def _failure(error: bytes) -> Stop:
