@@ -13,10 +13,14 @@ from hengio.model.execution import Execution
 from hengio.model.job import Job
 from hengio.model.outcome import Failure, LogLine
 from hengio.model.step import Step
+from hengio.steps.rehearsal import Rehearsal
 
 
 class StepRequest(Struct, frozen=True, kw_only=True):
-    """One attempt of one step. `context` is the branch's own view; `timeout_seconds` is what is left of every limit."""
+    """One attempt of one step. `context` is the branch's own view; `timeout_seconds` is what is left of every limit.
+
+    With a `rehearsal` nothing outside may be changed: what would have been is noted there.
+    """
 
     execution: Execution
     job: Job
@@ -26,6 +30,12 @@ class StepRequest(Struct, frozen=True, kw_only=True):
     context: Context
     timeout_seconds: float | None
     on_log: Callable[[LogLine], None]
+    rehearsal: Rehearsal | None = None
+
+    @property
+    def key(self) -> str:
+        """(root execution, step, visit) as text: equal on retry, rerun and redrive (ABI: Permissions)."""
+        return f"{self.execution.root_id}:{self.step.id}:{self.visit}"
 
 
 class StepResult(Struct, frozen=True, kw_only=True):

@@ -175,8 +175,7 @@ class WasmStep:
         if self._world is None or not module.facts.host_io_possible:
             return None
         layers = (module.grants,) if config.permissions is UNSET else (module.grants, config.permissions)
-        key = f"{request.execution.root_id}:{request.step.id}:{request.visit}"
-        scope = Scope(layers=layers, key=key, functions=imported(module.facts))
+        scope = Scope(layers=layers, key=request.key, functions=imported(module.facts))
         return self._world.capabilities.of(scope)
 
     async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
