@@ -35,6 +35,100 @@ class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     tape: TapeMode | UnsetType = UNSET
 
 
+class BasicAuth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="basic"):
+    """User and password (RFC 7617)."""
+
+    username: str
+    password: str
+
+
+class BearerAuth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="bearer"):
+    """A token that the author has (RFC 6750)."""
+
+    token: str
+
+
+class OAuth2Auth(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="oauth2"
+):
+    """A token that the step fetches with its client's credentials (RFC 6749, 4.4), kept until it expires."""
+
+    token_url: str
+    client_id: str
+    client_secret: str
+    scope: str | None = None
+    audience: str | None = None
+
+
+HttpAuth = BasicAuth | BearerAuth | OAuth2Auth
+HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class HttpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One HTTP request (H4). A string `body` is sent as it is, anything else as JSON.
+
+    With a `connection`, `url` may be a path below its URL, and its headers and authentication are the request's.
+    `success_statuses` are numbers or texts such as `2xx`; without them 200 to 299.
+    """
+
+    url: str
+    method: HttpMethod = "GET"
+    connection: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    auth: HttpAuth | None = None
+    timeout_seconds: float | None = None
+    follow_redirects: bool = True
+    success_statuses: tuple[int | str, ...] | None = None
+    max_response_bytes: int = 16 << 20
+
+
+class SftpPassword(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="password"):
+    """A password."""
+
+    password: str
+
+
+class SftpKey(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="key"
+):
+    """A private key in OpenSSH's or PEM form, and what opens it if it is encrypted."""
+
+    private_key: str
+    passphrase: str | None = None
+
+
+class SftpOptions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """`wildcard_pattern` chooses files by name (`*.csv`), `recursive` goes into folders, `create_directories` makes
+    those that an upload needs. `streaming` is accepted and always so."""
+
+    wildcard_pattern: str | None = None
+    recursive: bool = False
+    create_directories: bool = False
+    verify_host_key: bool = True
+    streaming: bool = True
+
+
+class SftpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Files from or to an SFTP server (H4): a named `connection`, or host, user, authentication and `host_key`.
+
+    `local_path` is a key of the files area: of what is uploaded, or a name under the step's own folder for what comes.
+    `host_key` is the server's public key as a line of `known_hosts` or an authorized key has it.
+    """
+
+    operation: Literal["download", "upload"]
+    remote_path: str
+    local_path: str | None = None
+    connection: str | None = None
+    host: str | None = None
+    port: int = 22
+    username: str | None = None
+    auth: SftpPassword | SftpKey | None = None
+    host_key: str | None = None
+    options: SftpOptions = field(default_factory=SftpOptions)
+    timeout_seconds: float | None = None
+
+
 class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A statement on a named connection (H4). `parameters` are positional (list) or named (object).
 
