@@ -11,7 +11,7 @@ from hengio import codec
 from hengio.clock import SECOND
 from hengio.codec import Raw
 from hengio.errors import NotFound
-from hengio.model.execution import FINAL, TRANSITIONS, ExecutionState, StepStatus
+from hengio.model.execution import FINAL, TRANSITIONS, ExecutionFilter, ExecutionState, StepStatus
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import (
     Begin,
@@ -329,7 +329,7 @@ async def test_recent_lists_the_newest_first(storage: Storage) -> None:
     stored = await put_job(storage)
     executions = [await begun(storage, stored=stored, created_at=NOON + number) for number in range(3)]
     assert await storage.executions.recent(limit=2) == [executions[2], executions[1]]
-    assert await storage.executions.recent(job_id="another") == []
+    assert await storage.executions.recent(ExecutionFilter(job_id="another")) == []
 
 
 @pytest.mark.requirement("H5.2", "H5.10")

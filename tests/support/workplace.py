@@ -20,6 +20,7 @@ from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.model.execution import FINAL, Execution, StepRun
 from hengio.model.outcome import Failure
+from hengio.service.executions import ExecutionService
 from hengio.steps.protocol import StepRequest, StepResult
 from hengio.storage.protocol import Storage, StoredJob
 from hengio.worker.attempt import Attempts
@@ -92,6 +93,7 @@ class Workplace:
     dispatcher: LocalDispatcher
     reconciler: Reconciler
     events: Events
+    executions: ExecutionService
 
     async def start(self, stored: StoredJob, *, given: Json = None) -> Execution:
         """Start the job by hand."""
@@ -173,14 +175,19 @@ async def working(
     )
     worker = Worker(runner, dispatcher, at_once=at_once)
     reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed, every_seconds=0.05)
-    starter = Starter(journal, dispatcher, clock)
+    starter = Starter(journal, dispatcher, clock, storage)
+    executions = ExecutionService(
+        storage=storage, starter=starter, outputs=Outputs(kept), clock=clock, cancel_asked=runner.cancel_asked.set
+    )
     journal.open()
     if recover:
         await reconciler.recover()
     running = asyncio.create_task(worker.run())
     watching = asyncio.create_task(reconciler.run())
     try:
-        yield Workplace(storage, script, kept, worker, runner, journal, starter, dispatcher, reconciler, events)
+        yield Workplace(
+            storage, script, kept, worker, runner, journal, starter, dispatcher, reconciler, events, executions
+        )
     finally:
         watching.cancel()
         await worker.stop(deadline_seconds=0.0)

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from hengio.errors import Refused, Unavailable
-from hengio.targets.breaker import BreakerPolicy, Breakers, Circuit, CircuitOpen, CircuitState
+from hengio.model.circuit import Circuit, CircuitState
+from hengio.targets.breaker import BreakerPolicy, Breakers, CircuitOpen
 from tests.support.clock import MovableClock
 
 POLICY = BreakerPolicy(failures=3, open_seconds=10)

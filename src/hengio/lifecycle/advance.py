@@ -43,10 +43,12 @@ class Skipped(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """The execution is over."""
+    """The execution is over. `blame` are the visits to steps, (id, number), for which it did not succeed: those that
+    failed for good, and those that had not ended."""
 
     state: ExecutionState
     failure: Failure | None = None
+    blame: frozenset[tuple[str, int]] = frozenset()
 
 
 class Walk:
@@ -109,6 +111,16 @@ class Walk:
         for child in branch.fork.branches:
             yield from self._live(child)
 
+    def awaits(self, run: StepRun) -> bool:
+        """Whether the step run is one that a branch stands at."""
+        branch = self._branches.get(run.branch)
+        return not self.over() and branch is not None and branch.awaits(run.step_id, run.visit, run.attempt)
+
+    def branch_at(self, run: StepRun) -> str | None:
+        """The branch that stands at that step run, whichever it was recorded in."""
+        at = (run.step_id, run.visit, run.attempt)
+        return next((branch.path for branch in self._live(self.root) if branch.awaits(*at)), None)
+
     # -- what happened ------------------------------------------------------------------------------------------------
 
     def record(self, run: StepRun, output: Raw | None) -> None:
@@ -117,7 +129,7 @@ class Walk:
         A row that no branch waits for changes nothing: a skipped step's, or that of a branch which was stopped.
         """
         branch = self._branches.get(run.branch)
-        if self.over() or branch is None or not branch.awaits(run.step_id, run.visit, run.attempt):
+        if branch is None or not self.awaits(run):
             return
         branch.stand = Stand.READY  # nothing of it runs now, whatever follows
         branch.write(run.step_id, StepEntry(raw=output, fields=partial(_fields, run)))
@@ -149,21 +161,23 @@ class Walk:
         failure = run.failure or Failure("failed", "the step failed")
         retryable = may_retry(step, run)
         if failure.code == "invalid_routing":
-            self._end(ExecutionState.FAILED, refused(self.job, failure.message))
+            self._end(ExecutionState.FAILED, refused(self.job, failure.message), blame=_visit_of(run))
         elif retryable and run.status is StepStatus.LOST:  # bounded by the job's max_crashes, not by retries
             branch.try_again(due_at=run.completed_at)
         elif retryable and retries_left(self.job, step, attempt=run.attempt):
             branch.try_again(due_at=retry_at(step, run))
         else:
-            self._give_up(branch, step, failure=failure, exhausted=retryable)
+            self._give_up(branch, step, failure=failure, exhausted=retryable, blame=_visit_of(run))
 
-    def _give_up(self, branch: Branch, step: Step, *, failure: Failure, exhausted: bool) -> None:
+    def _give_up(
+        self, branch: Branch, step: Step, *, failure: Failure, exhausted: bool, blame: frozenset[tuple[str, int]]
+    ) -> None:
         """The step has failed for good: `on_failure` says what that means."""
         match step.on_failure:
             case "continue":
                 self._follow(branch, step, successor(self.job, step))
             case "fail":
-                branch.fail(failure, exhausted=exhausted)
+                branch.fail(failure, exhausted=exhausted, blame=blame)
                 self._settle(branch)
             case target:
                 self._follow(branch, step, Go(target))
@@ -173,7 +187,7 @@ class Walk:
     def _follow(self, branch: Branch, step: Step, route: Route | Failure) -> None:
         match route:
             case Failure():
-                self._end(ExecutionState.FAILED, route)
+                self._end(ExecutionState.FAILED, route, blame=frozenset({(step.id, branch.visit)}))
             case End():
                 self._skip(branch, after=step.id, before=None)
                 self._arrive(branch, None)
@@ -252,7 +266,8 @@ class Walk:
         self._gather(parent, fork)
         failed, router = fork.first_failed(), self.job.step(fork.router)
         if failed is not None and failed.failure is not None and router.on_failure != "continue":
-            self._give_up(parent, router, failure=failed.failure, exhausted=failed.exhausted)
+            blame = fork.blame()
+            self._give_up(parent, router, failure=failed.failure, exhausted=failed.exhausted, blame=blame)
         else:
             self._skip(parent, after=router.id, before=fork.join)
             self._arrive(parent, fork.join)
@@ -286,12 +301,19 @@ class Walk:
             self._end(ExecutionState.CANCELLED, root.failure)
         else:
             state = ExecutionState.DEAD_LETTER if root.exhausted else ExecutionState.FAILED
-            self._end(state, root.failure)
+            self._end(state, root.failure, blame=root.blame)
 
-    def _end(self, state: ExecutionState, failure: Failure | None) -> None:
+    def _end(
+        self, state: ExecutionState, failure: Failure | None, *, blame: frozenset[tuple[str, int]] = frozenset()
+    ) -> None:
         if self.ended is None:
-            self.ended = Ended(state, failure)
+            standing = (branch for branch in self._live(self.root) if not branch.over())
+            self.ended = Ended(state, failure, blame | {(branch.at, branch.visit) for branch in standing})
             self.stopped += [path for path, branch in self._branches.items() if branch.stand is Stand.RUNNING]
+
+
+def _visit_of(run: StepRun) -> frozenset[tuple[str, int]]:
+    return frozenset({(run.step_id, run.visit)})
 
 
 def _fields(run: StepRun) -> dict[str, Any]:

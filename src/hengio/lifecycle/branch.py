@@ -26,7 +26,8 @@ class Stand(Enum):
 class Branch:
     """One thread of control. `ends_at` are the steps at which it is over: the join and its siblings' first steps.
 
-    `patches` and `entries` are what it wrote since it began; they reach the branch that forked it at the join.
+    `patches` and `entries` are what it wrote since it began; they reach the branch that forked it at the join. `blame`
+    are the visits to steps, (id, number), for which it failed.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Branch:
     fork: Fork | None = None
     failure: Failure | None = None
     exhausted: bool = False
+    blame: frozenset[tuple[str, int]] = frozenset()
     patches: list[dict[str, Any]] = field(default_factory=list)
     entries: dict[str, StepEntry] = field(default_factory=dict)
 
@@ -72,9 +74,9 @@ class Branch:
         """Whether nothing of it will run any more."""
         return self.stand in (Stand.DONE, Stand.FAILED, Stand.CANCELLED)
 
-    def fail(self, failure: Failure, *, exhausted: bool) -> None:
+    def fail(self, failure: Failure, *, exhausted: bool, blame: frozenset[tuple[str, int]]) -> None:
         """End it as failed; `exhausted` if every retry was used up."""
-        self.stand, self.failure, self.exhausted = Stand.FAILED, failure, exhausted
+        self.stand, self.failure, self.exhausted, self.blame = Stand.FAILED, failure, exhausted, blame
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +86,10 @@ class Fork:
     router: str
     join: str | None
     branches: list[Branch]
+
+    def blame(self) -> frozenset[tuple[str, int]]:
+        """The visits to steps for which branches failed."""
+        return frozenset[tuple[str, int]]().union(*(branch.blame for branch in self.branches))
 
     def first_failed(self) -> Branch | None:
         """The first failed branch in definition order."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hengio import codec
 from hengio.clock import Clock, Micros
 from hengio.codec import Json, Raw
 from hengio.dispatch.protocol import Dispatcher
+from hengio.errors import Conflict
 from hengio.ids import new_id
 from hengio.lifecycle.journal import Journal
-from hengio.model.execution import Execution, ExecutionState, TriggerSource
-from hengio.storage.protocol import Begin, StoredJob, Work
+from hengio.model.execution import Execution, ExecutionState, StepRun, TriggerSource
+from hengio.model.outcome import Failure
+from hengio.storage.protocol import Begin, Existing, Storage, StoredJob, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Starter:
     journal: Journal
     dispatcher: Dispatcher
     clock: Clock
+    storage: Storage
 
     async def start(
         self,
@@ -30,8 +34,18 @@ class Starter:
         given: Json = None,
         nominal_time: Micros | None = None,
         execution_id: str | None = None,
+        idempotency_key: str | None = None,
+        started_by: str | None = None,
     ) -> Execution:
-        """Write a new execution with `given` as its input and publish it. `Unavailable` if it cannot be written."""
+        """Write a new execution with `given` as its input and publish it.
+
+        Under an `idempotency_key` that the job has seen, the first execution of that key instead (H2.6). Raises
+        `Conflict` for a job that is disabled, or whose overlap is `skip` while an execution of it is not over;
+        `Unavailable` if it cannot be written.
+        """
+        job = stored.job
+        if not job.enabled:
+            raise Conflict(f"job '{job.name}' is disabled", hint="enable it first")
         now = self.clock.now()
         new = execution_id or new_id()
         execution = Execution(
@@ -45,8 +59,41 @@ class Starter:
             created_at=now,
             due_at=now,
             nominal_time=nominal_time,
-            exclusive=not stored.job.allow_concurrent and stored.job.overlap != "allow",
+            exclusive=exclusive(stored),
+            idempotency_key=idempotency_key,
+            started_by=started_by,
         )
-        await self.journal.write(Begin(execution))
-        await self.dispatcher.publish([Work(new, execution.dispatch_number)])
+        written = await self._begin(execution, stored)
+        if written.id == new:
+            await self.dispatcher.publish([Work(new, execution.dispatch_number)])
+        return written
+
+    async def restart(self, execution: Execution, kept: Sequence[StepRun]) -> None:
+        """Write a rerun with the step runs that it keeps, and publish it. Raises as `InterventionStore.rerun`."""
+        await self.storage.interventions.rerun(execution, kept)
+        await self.dispatcher.publish([Work(execution.id, execution.dispatch_number)])
+
+    async def _begin(self, execution: Execution, stored: StoredJob) -> Execution:
+        if execution.exclusive and stored.job.overlap == "skip":
+            return await self.storage.interventions.begin_alone(execution)
+        answer = await self.journal.write(Begin(execution))
+        if isinstance(answer, Existing):
+            return await self.storage.executions.load(answer.execution_id)
+        if execution.exclusive and stored.job.overlap == "cancel_running":
+            await self._cancel_others(execution)
         return execution
+
+    async def _cancel_others(self, execution: Execution) -> None:
+        """Those that were there before it; it waits until they are over."""
+        why = Failure("cancelled", f"execution '{execution.id}' took its place (overlap)", retryable=False)
+        for other in await self.storage.interventions.unfinished(execution.job_id):
+            if other < execution.id:  # ids sort by the time they were made
+                try:
+                    await self.storage.interventions.cancel(other, why=why, at=self.clock.now())
+                except Conflict:
+                    continue  # it ended meanwhile
+
+
+def exclusive(stored: StoredJob) -> bool:
+    """Whether no other execution of the job may run beside one (H5.8)."""
+    return not stored.job.allow_concurrent and stored.job.overlap != "allow"

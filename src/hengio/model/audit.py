@@ -8,8 +8,23 @@ from msgspec import Struct, field
 
 from hengio.clock import Micros
 
-AuditAction = Literal["host_call.denied", "module.digest_mismatch", "module.granted"]
-"""A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed."""
+AuditAction = Literal[
+    "host_call.denied",
+    "module.digest_mismatch",
+    "module.granted",
+    "job.applied",
+    "job.enabled",
+    "job.disabled",
+    "job.deleted",
+    "job.imported",
+    "job.exported",
+    "execution.cancelled",
+    "execution.rerun",
+    "deadletter.redriven",
+    "deadletter.discarded",
+]
+"""A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
+what people did to jobs and executions."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

@@ -52,7 +52,9 @@ class Execution(Struct, frozen=True, kw_only=True):
 
     `claim` is the fencing token: it grows with every claim, and a write that carries an older one is dropped.
     `exclusive` means that no other execution of the job may run beside it. `crashes` counts claims that were lost.
-    `dispatch_number` grows with every deliberate publish.
+    `dispatch_number` grows with every deliberate publish. `idempotency_key` is its trigger's: unique within the job.
+    `rerun_of` is the execution whose finished steps it kept, `redriven_as` the one that took a dead letter's place;
+    `root_id` is the first of such a line. `started_by` names who asked for it.
     """
 
     id: str
@@ -70,9 +72,29 @@ class Execution(Struct, frozen=True, kw_only=True):
     exclusive: bool = False
     worker: str | None = None
     nominal_time: Micros | None = None
+    idempotency_key: str | None = None
+    rerun_of: str | None = None
+    redriven_as: str | None = None
+    started_by: str | None = None
     started_at: Micros | None = None
     finished_at: Micros | None = None
     failure: Failure | None = None
+
+
+class ExecutionFilter(Struct, frozen=True, kw_only=True):
+    """Which executions are asked for; everything that is not given matches. `since` is inclusive, `until` is not.
+
+    `open_only`: of dead letters only those that were not redriven.
+    """
+
+    job_id: str | None = None
+    states: tuple[ExecutionState, ...] = ()
+    since: Micros | None = None
+    until: Micros | None = None
+    open_only: bool = False
+
+
+EVERY = ExecutionFilter()
 
 
 class StepStatus(StrEnum):
@@ -90,7 +112,8 @@ class StepRun(Struct, frozen=True, kw_only=True):
 
     `branch` is the path of the fan-out it ran in (`""` outside one, `2` or `2.0` inside). `output` is inline JSON, or
     `output_digest` names it in the object store. `detail` holds what the step type measured (fuel, memory, log lines).
-    `module_id` is the module it called, if it called one: such a run is its entry in the execution log (R8).
+    `module_id` is the module it called, if it called one: such a run is its entry in the execution log (R8). `claim` 0
+    is that of a run which was kept from an earlier execution.
     """
 
     execution_id: str

@@ -6,7 +6,7 @@ is one small protocol an aggregate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,7 +14,8 @@ from msgspec import Struct
 from hengio.clock import Micros
 from hengio.model.audit import AuditEntry
 from hengio.model.call import CallFilter, ModuleCall
-from hengio.model.execution import FINAL, Execution, ExecutionState, StepRun
+from hengio.model.circuit import Circuit
+from hengio.model.execution import EVERY, FINAL, Execution, ExecutionFilter, ExecutionState, StepRun
 from hengio.model.grant import Grant
 from hengio.model.job import Job
 from hengio.model.module import Module
@@ -22,7 +23,7 @@ from hengio.model.outcome import Failure
 
 
 class Begin(Struct, frozen=True):
-    """Write a new execution, pending. Answer: `Done`."""
+    """Write a new execution, pending. Answer: `Done`, or `Existing` for an idempotency key that its job has seen."""
 
     execution: Execution
 
@@ -82,6 +83,12 @@ class Done(Struct, frozen=True):
     """Written."""
 
 
+class Existing(Struct, frozen=True):
+    """Not written: the execution that was begun first under that idempotency key."""
+
+    execution_id: str
+
+
 class Stale(Struct, frozen=True):
     """Not written: somebody else holds the execution now, or it is over."""
 
@@ -103,7 +110,7 @@ class Parked(Struct, frozen=True):
     dispatch_number: int
 
 
-Answer = Done | Stale | Blocked | Claimed | Parked
+Answer = Done | Existing | Stale | Blocked | Claimed | Parked
 
 
 class Work(Struct, frozen=True):
@@ -132,8 +139,10 @@ class ExecutionStore(Protocol):
         """Every step run of the execution, in the order they were written."""
         ...
 
-    async def recent(self, *, job_id: str | None = None, limit: int = 50) -> list[Execution]:
-        """The newest executions first."""
+    async def recent(
+        self, wanted: ExecutionFilter = EVERY, *, limit: int = 50, before: Execution | None = None
+    ) -> list[Execution]:
+        """The newest executions first; with `before`, those that follow it in that order."""
         ...
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
@@ -160,8 +169,59 @@ class ExecutionStore(Protocol):
         ...
 
 
+class Cancelling(Struct, frozen=True):
+    """An execution that shall be cancelled while a worker holds it under `claim`."""
+
+    execution_id: str
+    claim: int
+    why: Failure
+
+
+class InterventionStore(Protocol):
+    """What people do to executions. Each is one transaction that asks for the state it starts from, so that of two who
+    do it at the same time one is told."""
+
+    async def cancel(self, execution_id: str, *, why: Failure, at: Micros) -> ExecutionState:
+        """The state it is in now: `cancelled` if nothing ran, `cancelling` where its worker must end it first.
+        `NotFound`; `Conflict` if it is over."""
+        ...
+
+    async def cancelling(self) -> list[Cancelling]:
+        """What workers hold and shall end."""
+        ...
+
+    async def rerun(self, execution: Execution, kept: Sequence[StepRun]) -> None:
+        """Write a new execution, a rerun of another, with the step runs that it keeps. A dead letter is redriven by
+        that: `Conflict` if it was already, or is none any more."""
+        ...
+
+    async def discard(self, execution_id: str, *, why: Failure, at: Micros) -> None:
+        """Cancel a dead letter. `NotFound`; `Conflict` if it is none, or was redriven."""
+        ...
+
+    async def begin_alone(self, execution: Execution) -> Execution:
+        """Write a new execution, unless one of its job is not over yet: `Conflict` names that one. The first execution
+        under an idempotency key is returned instead of a second."""
+        ...
+
+    async def unfinished(self, job_id: str) -> list[str]:
+        """The executions of a job that are not over, oldest first."""
+        ...
+
+
+class CircuitStore(Protocol):
+    """The circuits of targets as the workers last saw them (H5.5)."""
+
+    async def put(self, circuit: Circuit, *, worker: str) -> None: ...
+
+    async def all(self) -> list[tuple[Circuit, str]]:
+        """Every circuit that is not closed, with the worker that told it."""
+        ...
+
+
 class StoredJob(Struct, frozen=True):
-    """A job at one version. Versions count from 1; an execution keeps the one it started with."""
+    """A job at one version. Versions count from 1; an execution keeps the one it started with. Of the latest version
+    `job.enabled` is what people set last."""
 
     id: str
     version: int
@@ -172,14 +232,31 @@ class JobStore(Protocol):
     """Jobs by id and by unique name, every version kept."""
 
     async def put(self, job: Job, *, at: Micros) -> StoredJob:
-        """Create the job, or add a version to the one of that name; an unchanged definition adds none."""
+        """Create the job, or add a version to the one of that name; an unchanged definition adds none.
+
+        Whether the job is enabled changes only where the definition says otherwise than the version before."""
+        ...
+
+    async def enable(self, job_id: str, *, enabled: bool, at: Micros) -> StoredJob:
+        """Let it start or not; `NotFound`."""
+        ...
+
+    async def delete(self, job_id: str, *, at: Micros) -> None:
+        """Take it away: its name is free again, its executions are kept. `NotFound`; `Conflict` while one of them is
+        not over."""
         ...
 
     async def get(self, id_or_name: str) -> StoredJob:
         """The latest version; `NotFound` if there is none."""
         ...
 
-    async def version(self, job_id: str, version: int) -> StoredJob: ...
+    async def version(self, job_id: str, version: int) -> StoredJob:
+        """One version, also of a job that was deleted."""
+        ...
+
+    async def names(self, job_ids: Collection[str]) -> dict[str, str]:
+        """The name of each job, also of those that were deleted."""
+        ...
 
     async def all(self) -> list[StoredJob]:
         """The latest version of every job, by name."""
@@ -230,6 +307,12 @@ class Storage(Protocol):
 
     @property
     def executions(self) -> ExecutionStore: ...
+
+    @property
+    def interventions(self) -> InterventionStore: ...
+
+    @property
+    def circuits(self) -> CircuitStore: ...
 
     @property
     def jobs(self) -> JobStore: ...

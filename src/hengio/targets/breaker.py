@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 
 from msgspec import Struct
 
-from hengio.clock import SECOND, Clock, Micros
+from hengio.clock import SECOND, Clock
 from hengio.errors import Unavailable
 from hengio.log import get_logger
+from hengio.model.circuit import Circuit, CircuitState
 
 log = get_logger("targets")
 
 MOST_CIRCUITS = 10_000
-
-
-class CircuitState(StrEnum):
-    """Whether a target is asked."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
 
 
 class CircuitOpen(Unavailable):
@@ -40,16 +32,6 @@ class BreakerPolicy(Struct, frozen=True, kw_only=True):
 
     failures: int = 5
     open_seconds: float = 30.0
-
-
-class Circuit(Struct, frozen=True, kw_only=True):
-    """A target's circuit as it is now. `reason` is what the last failure said."""
-
-    target: str
-    state: CircuitState
-    failures: int
-    changed_at: Micros
-    reason: str = ""
 
 
 class Asked:

@@ -132,7 +132,7 @@ async def embedded(
         recovered = await reconciler.recover()
         jobs = JobService(
             storage=storage,
-            starter=Starter(journal, dispatcher, clock),
+            starter=Starter(journal, dispatcher, clock, storage),
             events=events,
             outputs=outputs,
             clock=clock,

@@ -10,11 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 from hengio import codec
-from hengio.clock import SECOND, Clock
+from hengio.clock import Clock
 from hengio.codec import Raw
 from hengio.definition import templates
 from hengio.dispatch.events import Events
 from hengio.errors import HengioError
+from hengio.lifecycle import telling
 from hengio.lifecycle.advance import Ready
 from hengio.lifecycle.outputs import Outputs
 from hengio.log import get_logger
@@ -177,21 +178,7 @@ class Attempts:
         """Tell whoever watches how the attempt ended, once that is durable."""
         if not self.events.watched:
             return
-        data: dict[str, Any] = {
-            "visit": run.visit,
-            "attempt": run.attempt,
-            "status": run.status.value,
-            "kind": run.kind,
-            "duration_ms": (run.completed_at - run.started_at) * 1000 / SECOND,
-            "output_size": run.output_size,
-        }
-        if run.failure is not None:
-            data["failure"] = {"code": run.failure.code, "message": run.failure.message}
-        if run.routing is not None:
-            data["routing"] = list(run.routing)
-        if run.detail is not None:
-            data["detail"] = codec.decode(run.detail)
-        self.tell("step.finished", run.execution_id, run.step_id, data)
+        self.tell("step.finished", run.execution_id, run.step_id, telling.finished(run))
 
     def tell(self, kind: EventType, execution_id: str, step_id: str | None, data: dict[str, Any]) -> None:
         """Tell whoever watches, now."""

@@ -6,6 +6,7 @@ import asyncio
 
 from hengio.dispatch.protocol import Delivery, Dispatcher
 from hengio.log import get_logger
+from hengio.worker.cancels import watch_cancels
 from hengio.worker.heartbeat import hold_leases
 from hengio.worker.runner import Runner
 
@@ -32,6 +33,9 @@ class Worker:
         heartbeat = asyncio.create_task(
             hold_leases(self._runner.storage.executions, self._runner.live, lease_seconds=self._runner.lease_seconds)
         )
+        cancels = asyncio.create_task(
+            watch_cancels(self._runner.storage.interventions, self._runner.cancel, asked=self._runner.cancel_asked)
+        )
         try:
             async for delivery in self._dispatcher.deliveries(at_once=self._at_once):
                 task = asyncio.create_task(self._run(delivery))
@@ -41,6 +45,7 @@ class Worker:
                 await asyncio.wait(self._running)
         finally:
             heartbeat.cancel()
+            cancels.cancel()
 
     async def stop(self, *, deadline_seconds: float) -> None:
         """Take nothing more, and end what runs: after its current step, or cancelled at the deadline.

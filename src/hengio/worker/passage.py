@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +23,16 @@ HELD_SECONDS = 1.0
 LEAST_SECONDS = 0.001
 """A limit with less than this left is used up: a step may end that much before its own."""
 NEVER: Micros = 1 << 62
+T = TypeVar("T")
+Key = tuple[str, int, int]
+"""A step run within its execution: step, visit, attempt."""
+
+
+CANCELLED = Failure("cancelled", "the execution was cancelled", retryable=False)
+
+
+class Interrupted(Exception):
+    """A cancel came while steps were waited for."""
 
 
 class LostClaim(Exception):
@@ -29,7 +41,10 @@ class LostClaim(Exception):
 
 @dataclass(slots=True)
 class Passage:
-    """The live part of one claimed execution. `stopping` asks it to hand the execution back after the step at hand."""
+    """The live part of one claimed execution. `stopping` asks it to hand the execution back after the step at hand.
+
+    `kept` are step runs of an earlier execution that the walk has not come to: they stand for running the step again.
+    """
 
     execution: Execution
     job: Job
@@ -41,6 +56,18 @@ class Passage:
     sequence: int = 0
     worked: Worked = field(default_factory=Worked)
     tasks: dict[asyncio.Task[Ran], tuple[Ready, int]] = field(default_factory=dict)
+    kept: dict[Key, StepRun] = field(default_factory=dict)
+    _cancelled: Failure | None = None
+    _waiting: asyncio.Task[object] | None = None
+    _interrupted: bool = False
+
+    def cancel(self, why: Failure) -> None:
+        """End it as cancelled: what runs now is cancelled at once, what is being written is written."""
+        if self._cancelled is None:
+            self._cancelled = why
+            if self._waiting is not None:
+                self._interrupted = True
+                self._waiting.cancel()
 
     async def carry(self) -> Ended | Parked:
         """Run steps until the end, or until the execution is handed back (stopping, or a retry that is not due yet).
@@ -49,6 +76,8 @@ class Passage:
         """
         try:
             while not self.walk.over():
+                if self._cancelled is not None:
+                    self.walk.stop(ExecutionState.CANCELLED, self._cancelled)
                 self._check_limits()
                 parked = await self._step()
                 if parked is not None:
@@ -66,9 +95,11 @@ class Passage:
         now = self.clock.now()
         soon = now + int(HELD_SECONDS * SECOND)
         due = [] if self.stopping.is_set() else self.walk.ready(by=soon)
+        if self.kept and due and not (due := await self._taken_over(due)):
+            return None
         later = self.walk.next_due(after=soon)
         if len(due) == 1 and not self.tasks and later is None:
-            await self.commit([await self._attempt(due[0])])
+            await self._alone(due[0], now)
             return None
         for ready in due:
             self.tasks[asyncio.create_task(self._attempt(ready))] = (ready, now)
@@ -79,6 +110,44 @@ class Passage:
             return await self._park(now)
         return await self._park(min(later, self._deadline()))
 
+    async def _taken_over(self, due: list[Ready]) -> list[Ready]:
+        """Of what is due, the step runs that must be run; those that were kept are taken in instead."""
+        left = []
+        for ready in due:
+            run = self.kept.pop((ready.step.id, ready.visit, ready.attempt), None)
+            if run is None:
+                left.append(ready)
+            else:
+                self.walk.record(replace(run, branch=ready.branch), await self.attempts.outputs.load(run))
+        return left
+
+    async def _alone(self, ready: Ready, now: Micros) -> None:
+        """One step with nothing beside it: it needs no task of its own."""
+        try:
+            ran = await self._interruptible(self._attempt(ready))
+        except Interrupted:
+            ran = self.attempts.cancelled(ready, execution=self.execution, started=now)
+            assert self._cancelled is not None
+            self.walk.stop(ExecutionState.CANCELLED, self._cancelled)
+        await self.commit([ran])
+
+    async def _interruptible(self, work: Awaitable[T]) -> T:
+        """Wait for it. Raises `Interrupted` if a cancel of this execution ended it; one that came too late, nothing."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting = task
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self._interrupted or task.cancelling() > 1:  # the worker stops: that is for the runner to see
+                raise
+            raise Interrupted from None
+        finally:
+            self._waiting = None
+            if self._interrupted:
+                self._interrupted = False
+                task.uncancel()
+
     async def _attempt(self, ready: Ready) -> Ran:
         if ready.due_at and (wait := (ready.due_at - self.clock.now()) / SECOND) > 0:
             await asyncio.sleep(wait)
@@ -87,7 +156,11 @@ class Passage:
     async def _take_in(self, *, until: Micros | None) -> None:
         """Wait for one or more running steps to end, or for a retry to be due; commit what ended together."""
         timeout = None if until is None else max((until - self.clock.now()) / SECOND, 0.0)
-        ended, _ = await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED, timeout=timeout)
+        waiting = asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED, timeout=timeout)
+        try:
+            ended, _ = await self._interruptible(waiting)
+        except Interrupted:
+            return
         if not ended:
             return
         finished = [task for task in self.tasks if task in ended]
@@ -122,24 +195,29 @@ class Passage:
 
     async def _stop_cancelled(self, branches: list[str]) -> list[StepRun]:
         """Cancel the steps of branches that a failure stopped, and describe them."""
+        ending = {task: about for task, about in self.tasks.items() if about[0].branch in branches}
+        for task in ending:
+            del self.tasks[task]
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
         runs = []
-        for task, (ready, started) in list(self.tasks.items()):
-            if ready.branch in branches:
-                del self.tasks[task]
-                task.cancel()
-                await asyncio.wait([task])
-                if task.cancelled():
-                    ran = self.attempts.cancelled(ready, execution=self.execution, started=started)
-                else:
-                    ran = task.result()  # it ended in the same moment: what it did is told as it was
-                runs.append(self._numbered(ran.run))
+        for task, (ready, started) in ending.items():
+            if task.cancelled():
+                ran = self.attempts.cancelled(ready, execution=self.execution, started=started)
+            else:
+                ran = task.result()  # it ended in the same moment: what it did is told as it was
+            runs.append(self._numbered(ran.run))
         return runs
 
-    async def _park(self, due_at: int) -> Parked:
+    async def _park(self, due_at: int) -> Parked | None:
         answer = await self.journal.write(Park(self.execution.id, self.execution.claim, due_at))
-        if not isinstance(answer, Parked):
-            raise LostClaim
-        return answer
+        if isinstance(answer, Parked):
+            return answer
+        # Either the claim is lost, or somebody cancelled it and we have not heard of that yet: then the end holds.
+        self.walk.stop(ExecutionState.CANCELLED, self._cancelled or CANCELLED)
+        await self.commit([])
+        return None
 
     async def _drop_tasks(self) -> None:
         for task in self.tasks:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from hengio import codec
 from hengio.clock import SECOND, Clock, to_datetime, to_iso
 from hengio.definition.context import Context
@@ -18,10 +20,23 @@ from hengio.errors import Corrupt, NotFound, Unavailable
 from hengio.lifecycle.advance import Ended, Walk
 from hengio.lifecycle.journal import Journal
 from hengio.log import get_logger
-from hengio.model.execution import Execution, ExecutionState
+from hengio.model.execution import Execution, ExecutionState, StepRun
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
-from hengio.storage.protocol import Answer, Claim, Claimed, Close, Done, JobStore, Park, Parked, Record, Storage, Work
+from hengio.storage.protocol import (
+    Answer,
+    Cancelling,
+    Claim,
+    Claimed,
+    Close,
+    Done,
+    JobStore,
+    Park,
+    Parked,
+    Record,
+    Storage,
+    Work,
+)
 from hengio.worker.attempt import Attempts
 from hengio.worker.passage import LostClaim, Passage
 
@@ -68,7 +83,15 @@ class Runner:
     lease_seconds: float = 30.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     freed: asyncio.Event = field(default_factory=asyncio.Event)
+    cancel_asked: asyncio.Event = field(default_factory=asyncio.Event)
     live: dict[str, int] = field(default_factory=dict)
+    passages: dict[str, Passage] = field(default_factory=dict)
+
+    def cancel(self, one: Cancelling) -> None:
+        """Cancel an execution, if it runs here under that claim."""
+        passage = self.passages.get(one.execution_id)
+        if passage is not None and passage.execution.claim == one.claim:
+            passage.cancel(one.why)
 
     async def run(self, delivery: Delivery) -> None:
         """Deal with one delivery, to the end of the execution or until it is handed back.
@@ -138,7 +161,7 @@ class Runner:
         except NotFound as error:
             return await self._give_up(execution, ExecutionState.FAILED, Failure("definition_gone", error.message))
         passage = self._passage(execution, job)
-        if execution.claim > 1:
+        if execution.claim > 1 or execution.rerun_of is not None:
             try:
                 await self._replay(passage)
             except (NotFound, Corrupt) as error:
@@ -151,7 +174,11 @@ class Runner:
             crashed = await self._count_lost(passage)
             if crashed is not None:
                 return crashed
-        return await passage.carry()
+        self.passages[execution.id] = passage
+        try:
+            return await passage.carry()
+        finally:
+            del self.passages[execution.id]
 
     def _passage(self, execution: Execution, job: Job) -> Passage:
         started = execution.nominal_time if execution.nominal_time is not None else execution.created_at
@@ -174,13 +201,33 @@ class Runner:
         )
 
     async def _replay(self, passage: Passage) -> None:
-        """Walk the way the journal tells, so that finished steps are not run again."""
-        for run in await self.storage.executions.runs(passage.execution.id):
-            passage.walk.record(run, await self.attempts.outputs.load(run))
-            passage.sequence = max(passage.sequence, run.sequence)
-            passage.worked.add(run.started_at, run.completed_at)
-        passage.walk.take_skipped()
+        """Walk the way the journal tells, so that finished steps are not run again.
+
+        What was kept of an earlier execution may wait for steps that a later definition put before it, so it is tried
+        again after each step that was run since; what is left then waits in the passage.
+        """
+        rows = await self.storage.executions.runs(passage.execution.id)
+        passage.sequence = max((run.sequence for run in rows), default=0)
+        for run in rows:
+            if run.claim:
+                passage.worked.add(run.started_at, run.completed_at)
+        while taken := [run for run in rows if await self._recorded(passage, run)]:
+            rows = [run for run in rows if run not in taken]
+            if not any(run.claim == 0 for run in rows):
+                break
+        passage.kept = {(run.step_id, run.visit, run.attempt): run for run in rows if run.claim == 0}
+        if passage.execution.claim > 1:
+            passage.walk.take_skipped()
         passage.walk.take_stopped()
+
+    async def _recorded(self, passage: Passage, run: StepRun) -> bool:
+        """Whether the walk stood at that step run, and has taken it in. What was kept may have run in another branch
+        of an earlier definition."""
+        branch = passage.walk.branch_at(run) if run.claim == 0 else run.branch
+        if branch is None or not passage.walk.awaits(run := replace(run, branch=branch)):
+            return False
+        passage.walk.record(run, await self.attempts.outputs.load(run))
+        return True
 
     async def _count_lost(self, passage: Passage) -> Ended | None:
         """The claim before was lost: the attempts at hand count, and too many crashes end the execution (H5)."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hengio.clock import SECOND
-from hengio.storage.protocol import Answer, Begin, Blocked, Claim, Done, Entry, Park, Parked, Record, Stale
+from hengio.storage.protocol import Answer, Begin, Blocked, Claim, Done, Entry, Existing, Park, Parked, Record, Stale
 from hengio.storage.sql import rows
 
 E = TypeVar("E", Begin, Claim, Record, Park)
@@ -35,6 +35,21 @@ class Batch:
     def executions(self) -> Table:
         """New executions: `rows.EXECUTION_COLUMNS`."""
         return [rows.execution_row(entry.execution) for entry in self._begins.values()]
+
+    def keyed(self) -> Table:
+        """New executions under an idempotency key: job, key."""
+        asked = (entry.execution for entry in self._begins.values())
+        return [(one.job_id, one.idempotency_key) for one in asked if one.idempotency_key is not None]
+
+    def begun(self, found: Iterable[tuple[str, str, str]]) -> None:
+        """Which execution stands under each (job, key): whoever came later is told of it."""
+        first = {(job_id, key): execution_id for job_id, key, execution_id in found}
+        for place, entry in self._begins.items():
+            asked = entry.execution
+            if asked.idempotency_key is None:
+                continue
+            stands = first.get((asked.job_id, asked.idempotency_key), asked.id)
+            self._answers[place] = Done() if stands == asked.id else Existing(stands)
 
     def held_ids(self) -> list[str]:
         """The executions that records and parks write to, in the order in which rows are locked."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, case, func, or_, select, text, tuple_, update
 
 from hengio.clock import Micros
 from hengio.errors import NotFound
-from hengio.model.execution import Execution, StepRun
+from hengio.model.execution import EVERY, Execution, ExecutionFilter, StepRun
 from hengio.storage.protocol import Answer, Entry, Work
 from hengio.storage.sql import rows, tables
 from hengio.storage.sql.database import Database
@@ -47,10 +47,14 @@ class SqlExecutions:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.step_run(row) for row in found]
 
-    async def recent(self, *, job_id: str | None = None, limit: int = 50) -> list[Execution]:
-        query = select(_executions).order_by(_executions.c.created_at.desc(), _executions.c.id.desc()).limit(limit)
-        if job_id is not None:
-            query = query.where(_executions.c.job_id == job_id)
+    async def recent(
+        self, wanted: ExecutionFilter = EVERY, *, limit: int = 50, before: Execution | None = None
+    ) -> list[Execution]:
+        columns = _executions.c
+        query = select(_executions).where(*_conditions(wanted))
+        query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(tuple_(columns.created_at, columns.id) < (before.created_at, before.id))
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [rows.execution(row) for row in found]
 
@@ -99,3 +103,21 @@ class SqlExecutions:
         )
         found = await self._database.write(lambda connection: connection.execute(query).all())
         return [Work(execution_id, number) for execution_id, number, state in found if state == "pending"]
+
+
+def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
+    columns = _executions.c
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.job_id is not None:
+        conditions.append(columns.job_id == wanted.job_id)
+    if wanted.states:
+        # A lone state is written out, so that a partial index on it is found.
+        names = [state.value for state in wanted.states]
+        conditions.append(text(f"state = '{names[0]}'") if len(names) == 1 else columns.state.in_(names))  # type: ignore[arg-type]
+    if wanted.since is not None:
+        conditions.append(columns.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(columns.created_at < wanted.until)
+    if wanted.open_only:
+        conditions.append(columns.redriven_as.is_(None))
+    return conditions

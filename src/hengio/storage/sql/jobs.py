@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from msgspec.structs import replace
+from sqlalchemy import Connection, Select, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
 from hengio.clock import Micros
-from hengio.errors import NotFound
+from hengio.errors import Conflict, NotFound
 from hengio.ids import new_id
 from hengio.model.job import Job
 from hengio.storage.protocol import StoredJob
 from hengio.storage.sql import tables
 from hengio.storage.sql.database import Database
+from hengio.storage.sql.states import UNFINISHED
 
 _jobs = tables.jobs
 _versions = tables.job_versions
@@ -45,6 +47,27 @@ class SqlJobs:
         )
         return await self._one(query, what=f"version {version} of job '{job_id}'")
 
+    async def enable(self, job_id: str, *, enabled: bool, at: Micros) -> StoredJob:
+        change = update(_jobs).where(_jobs.c.id == job_id, _jobs.c.deleted_at.is_(None))
+        change = change.values(enabled=enabled, updated_at=at)
+
+        def write(connection: Connection) -> Mapping[str, Any] | Any:
+            connection.execute(change)
+            return connection.execute(_latest().where(_jobs.c.id == job_id)).mappings().first()
+
+        row = await self._database.write(write)
+        if row is None:
+            raise NotFound(f"there is no job '{job_id}'")
+        return _stored(row)
+
+    async def delete(self, job_id: str, *, at: Micros) -> None:
+        await self._database.write(lambda connection: _delete(connection, job_id, at))
+
+    async def names(self, job_ids: Collection[str]) -> dict[str, str]:
+        query = select(_jobs.c.id, _jobs.c.name).where(_jobs.c.id.in_(set(job_ids)))
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return {row.id: row.name for row in found}
+
     async def all(self) -> list[StoredJob]:
         found = await self._database.read(
             lambda connection: connection.execute(_latest().order_by(_jobs.c.name)).mappings().all()
@@ -60,11 +83,14 @@ class SqlJobs:
 
 def _latest() -> Select[Any]:
     joined = _jobs.join(_versions, (_versions.c.job_id == _jobs.c.id) & (_versions.c.version == _jobs.c.version))
-    return select(_jobs.c.id, _jobs.c.version, _versions.c.definition).select_from(joined)
+    columns = (_jobs.c.id, _jobs.c.version, _jobs.c.enabled, _versions.c.definition)
+    return select(*columns).select_from(joined).where(_jobs.c.deleted_at.is_(None))
 
 
 def _stored(row: Mapping[str, Any] | Any) -> StoredJob:
-    return StoredJob(row["id"], row["version"], _definitions.decode(row["definition"]))
+    job = _definitions.decode(row["definition"])
+    enabled = bool(row.get("enabled", job.enabled))
+    return StoredJob(row["id"], row["version"], job if job.enabled is enabled else replace(job, enabled=enabled))
 
 
 def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
@@ -83,7 +109,23 @@ def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
         )
     else:
         job_id, version = known["id"], known["version"] + 1
-        changed = {"version": version, "enabled": job.enabled, "updated_at": at}
+        said = _definitions.decode(known["definition"]).enabled
+        enabled = bool(known["enabled"]) if said is job.enabled else job.enabled
+        changed = {"version": version, "enabled": enabled, "updated_at": at}
+        job = replace(job, enabled=enabled)
         connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(changed))
     connection.execute(insert(_versions).values(job_id=job_id, version=version, definition=definition, created_at=at))
     return StoredJob(job_id, version, job)
+
+
+def _delete(connection: Connection, job_id: str, at: Micros) -> None:
+    """Mark it deleted. Its executions keep pointing at it, and its old name, with when it went, names them."""
+    living = select(_jobs.c.name).where(_jobs.c.id == job_id, _jobs.c.deleted_at.is_(None)).with_for_update()
+    name = connection.execute(living).scalar()
+    if name is None:
+        raise NotFound(f"there is no job '{job_id}'")
+    busy = select(tables.executions.c.id).where(tables.executions.c.job_id == job_id, text(f"state IN {UNFINISHED}"))
+    if (execution_id := connection.execute(busy.limit(1)).scalar()) is not None:
+        raise Conflict(f"execution '{execution_id}' of job '{name}' is not over", hint="cancel it first")
+    gone = {"name": f"{name} (deleted {job_id})", "deleted_at": at, "updated_at": at, "enabled": False}
+    connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(gone))

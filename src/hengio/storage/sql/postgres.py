@@ -24,7 +24,8 @@ NOW = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
 _LOCK_FOR_MIGRATION = 0x48454E47494F
 
 _EXECUTION_TYPES = (
-    "text text int text text text text bool bigint bigint bigint int int int int text bigint bigint bigint text"
+    "text text int text text text text bool bigint bigint bigint int int int int text bigint bigint bigint text "
+    "text text text text"
 ).split()
 _STEP_RUN_TYPES = (
     "text text int int int int text text text bigint bigint text text bigint text text text bool text text"
@@ -39,8 +40,14 @@ def _unnest(types: Sequence[str]) -> str:
 
 
 INSERT_EXECUTIONS = (
-    f"INSERT INTO executions ({', '.join(rows.EXECUTION_COLUMNS)}) SELECT * FROM {_unnest(_EXECUTION_TYPES)}"
+    f"INSERT INTO executions ({', '.join(rows.EXECUTION_COLUMNS)}) SELECT * FROM {_unnest(_EXECUTION_TYPES)} "
+    "ON CONFLICT (job_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 )
+KEYED = """
+SELECT e.job_id, e.idempotency_key, e.id
+FROM executions e JOIN unnest($1::text[], $2::text[]) AS k(job_id, key)
+  ON e.job_id = k.job_id AND e.idempotency_key = k.key
+"""
 INSERT_STEP_RUNS = (
     f"INSERT INTO step_runs ({', '.join(rows.STEP_RUN_COLUMNS)}) SELECT * FROM {_unnest(_STEP_RUN_TYPES)} "
     "ON CONFLICT DO NOTHING"
@@ -194,6 +201,9 @@ class PostgresDatabase:
         async with self._pool.acquire() as connection, connection.transaction():
             if table := batch.executions():
                 await connection.execute(INSERT_EXECUTIONS, *_columns(table))
+            if table := batch.keyed():
+                found = await connection.fetch(KEYED, *_columns(table))
+                batch.begun([(row["job_id"], row["idempotency_key"], row["id"]) for row in found])
             if ids := batch.held_ids():
                 batch.held([(row["id"], row["claim"]) for row in await connection.fetch(HOLDS, ids)])
             if table := batch.step_runs():

@@ -16,7 +16,8 @@ from hengio.storage.protocol import Claimed
 
 EXECUTION_COLUMNS = (
     "id job_id job_version state trigger input root_id exclusive created_at due_at nominal_time dispatch_number claim "
-    "parked_claim crashes worker lease_until started_at finished_at failure"
+    "parked_claim crashes worker lease_until started_at finished_at failure idempotency_key rerun_of "
+    "redriven_as started_by"
 ).split()
 STEP_RUN_COLUMNS = (
     "execution_id step_id visit attempt sequence claim branch status kind started_at completed_at output output_digest "
@@ -51,6 +52,10 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
         e.started_at,
         e.finished_at,
         failure_text(e.failure),
+        e.idempotency_key,
+        e.rerun_of,
+        e.redriven_as,
+        e.started_by,
     )
 
 
@@ -75,6 +80,10 @@ def execution(row: Mapping[str, Any] | RowMapping) -> Execution:
         finished_at=row["finished_at"],
         failure=failure(row["failure"]),
         exclusive=bool(row["exclusive"]),
+        idempotency_key=row["idempotency_key"],
+        rerun_of=row["rerun_of"],
+        redriven_as=row["redriven_as"],
+        started_by=row["started_by"],
     )
 
 

@@ -35,7 +35,13 @@ def _insert(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-INSERT_EXECUTIONS = _insert("executions", rows.EXECUTION_COLUMNS)
+INSERT_EXECUTIONS = _insert("executions", rows.EXECUTION_COLUMNS) + (
+    " ON CONFLICT (job_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
+)
+KEYED = """
+SELECT e.job_id, e.idempotency_key, e.id FROM json_each(?) AS k CROSS JOIN executions AS e
+ON e.job_id = k.value ->> 0 AND e.idempotency_key = k.value ->> 1
+"""
 INSERT_STEP_RUNS = _insert("step_runs", rows.STEP_RUN_COLUMNS) + " ON CONFLICT DO NOTHING"
 # A job that allows no execution beside another gets at most one claim here, and none while another is under way. Of the
 # rows of one `turn`, SQLite takes `w` from that with the least id.
@@ -189,6 +195,8 @@ class SqliteDatabase:
     def _write(self, batch: Batch) -> list[Answer | Exception]:
         if table := batch.executions():
             self._raw.executemany(INSERT_EXECUTIONS, table)
+        if table := batch.keyed():
+            batch.begun(self._raw.execute(KEYED, _json(table)))
         if ids := batch.held_ids():
             batch.held(self._raw.execute(HOLDS, _json(ids)))
         if table := batch.step_runs():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hengio.model.execution import ExecutionState, before
+from hengio.model.execution import FINAL, ExecutionState, before
 
 
 def _listed(states: Iterable[ExecutionState]) -> str:
@@ -16,5 +16,6 @@ RETURNABLE = _listed(before(ExecutionState.PENDING))
 """What may become pending: a worker gives it back, or died."""
 HELD = _listed(before(ExecutionState.SUCCESS))
 """What a worker has claimed and may end."""
+UNFINISHED = _listed(state for state in ExecutionState if state not in FINAL)
 BEGUN = f"started_at IS NOT NULL AND state IN {_listed((ExecutionState.PENDING, *before(ExecutionState.SUCCESS)))}"
 """What has begun and is not over: running, being cancelled, or given back between two of its steps."""

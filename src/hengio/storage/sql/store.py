@@ -12,8 +12,10 @@ from hengio import address
 from hengio.errors import Refused
 from hengio.storage.sql.audit import SqlAudit
 from hengio.storage.sql.calls import SqlCalls
+from hengio.storage.sql.circuits import SqlCircuits
 from hengio.storage.sql.database import Database
 from hengio.storage.sql.executions import SqlExecutions
+from hengio.storage.sql.interventions import SqlInterventions
 from hengio.storage.sql.jobs import SqlJobs
 from hengio.storage.sql.modules import SqlModules
 
@@ -26,6 +28,8 @@ class SqlStorage:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.executions = SqlExecutions(database)
+        self.interventions = SqlInterventions(database)
+        self.circuits = SqlCircuits(database)
         self.jobs = SqlJobs(database)
         self.modules = SqlModules(database)
         self.calls = SqlCalls(database)

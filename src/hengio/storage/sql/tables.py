@@ -36,6 +36,7 @@ jobs = Table(
     Column("enabled", Boolean(create_constraint=False), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
 )
 
 job_versions = Table(
@@ -70,6 +71,10 @@ executions = Table(
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("failure", Text),
+    Column("idempotency_key", Text),
+    Column("rerun_of", Text),
+    Column("redriven_as", Text),
+    Column("started_by", Text),
 )
 
 # A pending row is the outbox: found by this index alone, however many executions are over.
@@ -94,6 +99,21 @@ Index(
     postgresql_where=text(f"exclusive AND {BEGUN}"),
 )
 Index("ix_executions_job_id_created_at", executions.c.job_id, executions.c.created_at)
+Index("ix_executions_created_at_id", executions.c.created_at, executions.c.id)
+Index(
+    "ix_executions_dead_letters",
+    executions.c.created_at,
+    sqlite_where=text("state = 'dead_letter'"),
+    postgresql_where=text("state = 'dead_letter'"),
+)
+Index(
+    "uq_executions_idempotency_key",
+    executions.c.job_id,
+    executions.c.idempotency_key,
+    unique=True,
+    sqlite_where=text("idempotency_key IS NOT NULL"),
+    postgresql_where=text("idempotency_key IS NOT NULL"),
+)
 
 step_runs = Table(
     "step_runs",
@@ -133,6 +153,17 @@ Index(
     step_runs.c.completed_at,
     sqlite_where=text("module_id IS NOT NULL"),
     postgresql_where=text("module_id IS NOT NULL"),
+)
+
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("worker", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
 )
 
 audit = Table(

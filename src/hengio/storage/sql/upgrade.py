@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hengio.errors import Conflict
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def to_head(connection: Connection) -> None:

@@ -1,0 +1,62 @@
+"""What a rerun keeps of an earlier execution: the results of steps that are not to blame for its end (H5.9). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from hengio.definition.context import Context
+from hengio.errors import Refused
+from hengio.lifecycle.advance import Walk
+from hengio.model.execution import ExecutionState, StepRun, StepStatus
+from hengio.model.job import Job
+from hengio.model.outcome import Failure
+
+Visit = tuple[str, int]
+_UNFINISHED = Failure("unfinished", "it did not end by itself")
+
+
+def kept(job: Job, runs: Sequence[StepRun], *, from_step: str | None = None) -> list[StepRun]:
+    """The step runs that a rerun of the execution takes over, in their order; `runs` are all of it, `job` the
+    definition it ran on.
+
+    Without `from_step`: all but those of steps for which it failed, and of steps that had not ended. What was handled
+    (`on_failure`, retries that then succeeded) is kept as it was, so that the rerun comes to the same place. With it:
+    what had ended before the last visit to that step began. Of an execution that succeeded nothing is kept without it.
+    Raises `Refused` for a step that it did not run.
+    """
+    first = _first_of(runs, from_step)
+    walk = Walk(job, Context(base={}, admin={}))
+    taken: list[StepRun] = []
+    for run in runs:
+        if run.sequence >= first or walk.over():
+            break
+        if walk.awaits(run):
+            taken.append(run)
+            walk.record(run, None)
+    if not walk.over():
+        walk.stop(ExecutionState.CANCELLED, _UNFINISHED)
+    assert walk.ended is not None
+    if walk.ended.state is ExecutionState.SUCCESS:
+        return []
+    open_visits = {(run.step_id, run.visit) for run in runs if run.status is StepStatus.CANCELLED}
+    again = walk.ended.blame | open_visits
+    return [run for run in taken if (run.step_id, run.visit) not in again]
+
+
+def copied(run: StepRun, execution_id: str) -> StepRun:
+    """The step run as the new execution has it: under claim 0, and no call of a module of its own (R8)."""
+    return replace(run, execution_id=execution_id, claim=0, module_id=None)
+
+
+def _first_of(runs: Sequence[StepRun], from_step: str | None) -> float:
+    """The sequence at which the last visit to the step begins; infinity without a step."""
+    if from_step is None:
+        return float("inf")
+    visits = [run for run in runs if run.step_id == from_step and run.visit > 0]
+    if not visits:
+        ran = ", ".join(dict.fromkeys(run.step_id for run in runs if run.visit > 0)) or "none"
+        raise Refused(f"step '{from_step}' did not run in that execution", hint=f"steps that did: {ran}")
+    last = max(run.visit for run in visits)
+    return min(run.sequence for run in visits if run.visit == last)
