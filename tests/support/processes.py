@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -92,6 +93,19 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+@contextmanager
+def serving_hengio(folder: Path, environment: Mapping[str, str]) -> Iterator[Child]:
+    """`hengio serve` on a data folder, ready, until the block is left."""
+    port = free_port()
+    command = [sys.executable, "-m", "hengio", "serve", "--port", str(port), "--data-dir", str(folder)]
+    server = Child(command, log=folder.with_name(f"{folder.name}.log"), environment={**os.environ, **environment})
+    try:
+        server.wait_until(lambda: accepts_connections(port))
+        yield server
+    finally:
+        server.stop()
 
 
 def accepts_connections(port: int) -> bool:

@@ -50,7 +50,7 @@ async def _demo(chosen: settings.Settings, console: Console, *, as_json: bool) -
         )
         await _finish_earlier(system, console)
         finished, follower = await _run(system, examples, console)
-        answer: dict[str, Any] = await summary(system, finished)
+        answer: dict[str, Any] = await summary(system.jobs, finished)
         answer["recovered_executions"] = system.recovered
         answer["results"] = await _results(system, finished)
     if as_json:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from hengio.cli.commands import circuits, deadletters, executions, jobs
+from hengio.cli.commands.options import AsJson, DataDir
 from hengio.errors import HengioError, Unavailable
 
 app = typer.Typer(
@@ -19,17 +21,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-job_app = typer.Typer(help="Check and run job definitions.", no_args_is_help=True)
 module_app = typer.Typer(help="Look into WebAssembly modules and try them.", no_args_is_help=True)
-app.add_typer(job_app, name="job")
+app.add_typer(jobs.app, name="job")
+app.add_typer(executions.app, name="execution")
+app.add_typer(deadletters.app, name="deadletter")
+app.add_typer(circuits.app, name="circuit")
 app.add_typer(module_app, name="module")
 audit_app = typer.Typer(help="Look up what was decided.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
-
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder of the embedded database and object store.", metavar="DIR")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
 @app.command()
@@ -50,62 +49,6 @@ def serve(
     from hengio.cli.serve import run_server
 
     raise typer.Exit(run_server(host=host, port=port, data_dir=data_dir))
-
-
-@job_app.command("validate")
-def job_validate(
-    file: Annotated[Path, typer.Argument(help="A job definition, JSON or YAML; - for standard input.")],
-    *,
-    json: AsJson = False,
-) -> None:
-    """Check a definition and name every problem by its place."""
-    from hengio.cli.validate import validate_file
-
-    raise typer.Exit(validate_file(file, as_json=json))
-
-
-@job_app.command("run")
-def job_run(
-    file: Annotated[Path, typer.Argument(help="A job definition, JSON or YAML; - for standard input.")],
-    input_file: Annotated[
-        Path | None, typer.Option("--input", help="JSON given to the execution; - for standard input.", metavar="FILE")
-    ] = None,
-    module: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Register a module first, as 0.0.1 if no version is named; repeatable.",
-            metavar="NAME[@VERSION]=FILE.wasm",
-        ),
-    ] = None,
-    grant: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Let a module reach something outside; repeatable.", metavar="NAME[@VERSION]='PERMISSION RESOURCE'"
-        ),
-    ] = None,
-    put: Annotated[
-        list[str] | None, typer.Option(help="Put a file in the object store first; repeatable.", metavar="KEY=FILE")
-    ] = None,
-    data_dir: DataDir = None,
-    *,
-    full: Annotated[bool, typer.Option("--full", help="Print whole outputs, not what they are like.")] = False,
-    json: AsJson = False,
-) -> None:
-    """Run a definition once, embedded, without a server."""
-    from hengio.cli.job import run_file
-
-    raise typer.Exit(
-        run_file(
-            file,
-            input_file=input_file,
-            modules=module or [],
-            grants=grant or [],
-            files=put or [],
-            data_dir=data_dir,
-            full=full,
-            as_json=json,
-        )
-    )
 
 
 @module_app.command("inspect")

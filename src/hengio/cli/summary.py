@@ -7,8 +7,7 @@ from typing import Any
 from hengio import codec
 from hengio.codec import Json
 from hengio.model.execution import ExecutionState, StepRun
-from hengio.service.jobs import Finished
-from hengio.wiring.embedded import System
+from hengio.service.jobs import Finished, JobService
 
 EXIT_CODES = {ExecutionState.SUCCESS: 0, ExecutionState.CANCELLED: 11}
 FAILED_EXIT = 10
@@ -21,7 +20,7 @@ def exit_code(state: ExecutionState) -> int:
     return EXIT_CODES.get(state, FAILED_EXIT)
 
 
-async def summary(system: System, finished: Finished, *, full: bool = False) -> dict[str, Any]:
+async def summary(jobs: JobService, finished: Finished, *, full: bool = False) -> dict[str, Any]:
     """`{"execution_id", "job", "job_version", "status", "duration_ms", "steps": […], "files": […], "failure"}`.
 
     Outputs are made short enough to read, or whole with `full`. `files` are the keys that steps wrote.
@@ -38,17 +37,18 @@ async def summary(system: System, finished: Finished, *, full: bool = False) -> 
         "files": [],
     }
     for run in finished.runs:
-        output = await system.jobs.output(run)
-        answer["steps"].append(_step(run, output if full else digest(output)))
+        output = await jobs.output(run)
+        answer["steps"].append(step(run, output if full else digest(output)))
         answer["files"] += _written(output, execution.id)
     if execution.failure is not None:
         answer["failure"] = codec.decode(codec.encode(execution.failure))
     return answer
 
 
-def _step(run: StepRun, output: Json) -> dict[str, Any]:
+def step(run: StepRun, output: Json) -> dict[str, Any]:
+    """A step run with its output, as documents show it."""
     detail: dict[str, Any] = {} if run.detail is None else codec.decode(run.detail)
-    step: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "id": run.step_id,
         "status": run.status.value,
         "kind": run.kind,
@@ -61,16 +61,16 @@ def _step(run: StepRun, output: Json) -> dict[str, Any]:
         "output_bytes": run.output_size,
     }
     if run.failure is not None:
-        step["failure"] = codec.decode(codec.encode(run.failure))
+        shown["failure"] = codec.decode(codec.encode(run.failure))
     if run.routing is not None:
-        step["next_steps"] = list(run.routing)
+        shown["next_steps"] = list(run.routing)
     if "denials" in detail:
-        step["denials"] = detail["denials"]
+        shown["denials"] = detail["denials"]
     if "tape" in detail:
-        step["tape"] = f"{run.execution_id}:{run.step_id}:{run.visit}-{run.attempt}"
+        shown["tape"] = f"{run.execution_id}:{run.step_id}:{run.visit}-{run.attempt}"
     if "logs" in detail:
-        step["logs"] = detail["logs"]
-    return step
+        shown["logs"] = detail["logs"]
+    return shown
 
 
 def _written(output: Json, execution_id: str) -> list[str]:

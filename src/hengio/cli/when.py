@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from hengio.clock import SECOND, Micros, SystemClock
+from hengio.clock import SECOND, Micros, SystemClock, to_datetime
 from hengio.errors import Refused
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def shown(moment: Micros | None) -> str:
+    """A moment for people, in UTC to the second; empty for none."""
+    return "" if moment is None else to_datetime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def moment(text: str, *, option: str) -> Micros:

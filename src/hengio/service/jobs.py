@@ -12,10 +12,11 @@ from hengio.codec import Json
 from hengio.definition.parse import InvalidDefinition
 from hengio.definition.validate import Report, validate
 from hengio.dispatch.events import Events, Watch
-from hengio.errors import Unavailable
+from hengio.errors import Conflict, Unavailable
 from hengio.ids import new_id
 from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.start import Starter
+from hengio.model.audit import AuditAction, AuditEntry
 from hengio.model.event import Event
 from hengio.model.execution import FINAL, Execution, StepRun
 from hengio.service.catalog import Installed
@@ -50,20 +51,59 @@ class JobService:
         modules = tuple(await self.storage.modules.all())
         return validate(document, catalog=Installed(modules, self.variables, self.connections))
 
-    async def apply(self, document: Json) -> tuple[StoredJob, Report]:
+    async def apply(self, document: Json, *, by: str = "") -> tuple[StoredJob, Report]:
         """Validate and store a definition. Raises `InvalidDefinition` with every problem."""
         report = await self.check(document)
         if report.job is None or not report.valid:
             raise InvalidDefinition(report.errors)
-        return await self.storage.jobs.put(report.job, at=self.clock.now()), report
+        stored = await self.storage.jobs.put(report.job, at=self.clock.now())
+        if by:
+            await self._audit("job.applied", stored, by=by)
+        return stored, report
+
+    async def enable(self, name: str, *, enabled: bool, by: str) -> StoredJob:
+        """Let a job start, or not. Executions that are under way go on. `NotFound`."""
+        stored = await self.storage.jobs.get(name)
+        stored = await self.storage.jobs.enable(stored.id, enabled=enabled, at=self.clock.now())
+        await self._audit("job.enabled" if enabled else "job.disabled", stored, by=by)
+        return stored
+
+    async def delete(self, name: str, *, by: str) -> StoredJob:
+        """Delete a job; its executions are kept. `NotFound`; `Conflict` while one of them is not over."""
+        stored = await self.storage.jobs.get(name)
+        await self.storage.jobs.delete(stored.id, at=self.clock.now())
+        await self._audit("job.deleted", stored, by=by)
+        return stored
+
+    async def listed(self) -> list[tuple[StoredJob, Execution | None]]:
+        """Every job by name, with its newest execution."""
+        jobs = await self.storage.jobs.all()
+        newest = await self.storage.executions.latest([stored.id for stored in jobs])
+        return [(stored, newest.get(stored.id)) for stored in jobs]
+
+    async def trigger(
+        self, stored: StoredJob, *, given: Json = None, idempotency_key: str | None = None, by: str | None = None
+    ) -> Execution:
+        """Start the job by hand and return at once. Raises as `Starter.start`, and `Conflict` if the job does not
+        allow it."""
+        if not stored.job.triggers.manual:
+            raise Conflict(f"job '{stored.job.name}' is not started by hand", hint="triggers.manual is false")
+        return await self.starter.start(
+            stored, trigger="manual", given=given, idempotency_key=idempotency_key, started_by=by
+        )
 
     async def run(
-        self, stored: StoredJob, *, given: Json = None, on_event: Callable[[Event], None] | None = None
+        self,
+        stored: StoredJob,
+        *,
+        given: Json = None,
+        by: str | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> Finished:
         """Start the job by hand and wait until it is over; `on_event` sees what happens meanwhile."""
         execution_id = new_id()
         with self.events.watch(execution_id) as watch:
-            await self.starter.start(stored, trigger="manual", given=given, execution_id=execution_id)
+            await self.starter.start(stored, trigger="manual", given=given, execution_id=execution_id, started_by=by)
             return await self.follow(execution_id, stored, watch=watch, on_event=on_event)
 
     async def follow(
@@ -91,6 +131,17 @@ class JobService:
                     return Finished(stored, execution, tuple(runs))
         finally:
             listener.cancel()
+
+    async def _audit(self, action: AuditAction, stored: StoredJob, *, by: str) -> None:
+        entry = AuditEntry(
+            id=new_id(),
+            at=self.clock.now(),
+            action=action,
+            actor=by,
+            subject=stored.job.name,
+            detail={"job_id": stored.id, "version": stored.version},
+        )
+        await self.storage.audit.add([entry])
 
     async def output(self, run: StepRun) -> Json:
         """A step run's output, wherever it is stored; None without one."""

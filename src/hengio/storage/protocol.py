@@ -145,6 +145,10 @@ class ExecutionStore(Protocol):
         """The newest executions first; with `before`, those that follow it in that order."""
         ...
 
+    async def latest(self, job_ids: Collection[str]) -> dict[str, Execution]:
+        """The newest execution of each of those jobs that has one."""
+        ...
+
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         """Pending executions due at or before that moment, oldest first. Of a job that allows none beside another, the
         first one, and none while one of its runs: however many are blocked, what may run is found."""

@@ -21,6 +21,7 @@ from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
 from hengio.registry.modules import ModuleRegistry
 from hengio.sandbox.protocol import Sandbox
+from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
 from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
@@ -64,6 +65,7 @@ class System:
     sandbox: Sandbox
     modules: ModuleRegistry
     jobs: JobService
+    executions: ExecutionService
     recovered: int
 
 
@@ -130,9 +132,13 @@ async def embedded(
             storage.executions, dispatcher, clock, alone=settings.database_file is not None, freed=runner.freed
         )
         recovered = await reconciler.recover()
+        starter = Starter(journal, dispatcher, clock, storage)
+        executions = ExecutionService(
+            storage=storage, starter=starter, outputs=outputs, clock=clock, cancel_asked=runner.cancel_asked.set
+        )
         jobs = JobService(
             storage=storage,
-            starter=Starter(journal, dispatcher, clock, storage),
+            starter=starter,
             events=events,
             outputs=outputs,
             clock=clock,
@@ -144,7 +150,7 @@ async def embedded(
             watching = group.create_task(reconciler.run(), name="reconciler")
             sweeping = group.create_task(tapes.run(), name="tapes")
             try:
-                yield System(settings, storage, areas, events, sandbox, modules, jobs, recovered)
+                yield System(settings, storage, areas, events, sandbox, modules, jobs, executions, recovered)
             finally:
                 watching.cancel()
                 sweeping.cancel()

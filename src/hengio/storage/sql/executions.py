@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, case, func, or_, select, text, tuple_, update
 
@@ -57,6 +57,15 @@ class SqlExecutions:
             query = query.where(tuple_(columns.created_at, columns.id) < (before.created_at, before.id))
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [rows.execution(row) for row in found]
+
+    async def latest(self, job_ids: Collection[str]) -> dict[str, Execution]:
+        jobs, newest = tables.jobs, _executions.alias("newest")
+        inner = select(newest.c.id).where(newest.c.job_id == jobs.c.id)
+        inner = inner.order_by(newest.c.created_at.desc(), newest.c.id.desc()).limit(1)
+        ids = select(inner.scalar_subquery()).where(jobs.c.id.in_(set(job_ids)))
+        query = select(_executions).where(_executions.c.id.in_(ids))
+        found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return {row["job_id"]: rows.execution(row) for row in found}
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         waits = text("state = 'pending'"), _executions.c.due_at <= before

@@ -1,0 +1,181 @@
+"""`hengio job apply|list|show|trigger|enable|disable|delete`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+
+from hengio import codec, log, settings
+from hengio.cli import tables
+from hengio.cli.inputs import read_bytes, read_json
+from hengio.cli.person import person
+from hengio.cli.present import print_json
+from hengio.cli.sure import check
+from hengio.cli.when import shown
+from hengio.clock import to_iso
+from hengio.definition.parse import InvalidDefinition, canonical, read
+from hengio.errors import Problem
+from hengio.model.execution import Execution
+from hengio.storage.protocol import StoredJob
+from hengio.wiring import process
+from hengio.wiring.desk import Desk, desk, is_worked
+
+T = TypeVar("T")
+
+
+def at_desk(work: Callable[[Desk], Awaitable[T]], *, data_dir: Path | None, create: bool = False) -> T:
+    """Run `work` at the desk of an installation."""
+    log.configure(level="warning", style="text")
+    chosen = settings.load(data_dir=data_dir)
+
+    async def run() -> T:
+        async with desk(chosen, create=create) as opened:
+            return await work(opened)
+
+    return process.run(run())
+
+
+def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> int:
+    """Validate all definitions, then store them."""
+    documents = {file: read(read_bytes(file, what="definition")) for file in files}
+
+    async def apply(desk: Desk) -> list[dict[str, Any]]:
+        reports = {file: await desk.jobs.check(document) for file, document in documents.items()}
+        problems = [
+            Problem(f"{file}: {one.path}" if len(files) > 1 else one.path, one.message, one.hint)
+            for file, report in reports.items()
+            for one in report.errors
+        ]
+        if problems:
+            raise InvalidDefinition(problems)
+        before = {stored.job.name: stored.version for stored in await desk.storage.jobs.all()}
+        done = []
+        for document in documents.values():
+            stored, report = await desk.jobs.apply(document, by=person())
+            done.append(_applied(stored, before.get(stored.job.name), [str(one) for one in report.warnings]))
+        return done
+
+    answer = at_desk(apply, data_dir=data_dir, create=True)
+    if as_json:
+        print_json({"jobs": answer})
+        return 0
+    console = Console(highlight=False)
+    for one in answer:
+        console.print(f"[bold]{escape(one['name'])}[/] version {one['version']} {one['change']}", soft_wrap=True)
+        for warning in one["warnings"]:
+            console.print(f"  [yellow]warning[/] {escape(warning)}", soft_wrap=True)
+    return 0
+
+
+def _applied(stored: StoredJob, before: int | None, warnings: list[str]) -> dict[str, Any]:
+    change = "created" if before is None else "unchanged" if before == stored.version else "changed"
+    return {
+        "id": stored.id,
+        "name": stored.job.name,
+        "version": stored.version,
+        "enabled": stored.job.enabled,
+        "change": change,
+        "warnings": warnings,
+    }
+
+
+def list_jobs(*, data_dir: Path | None, as_json: bool) -> int:
+    """Every job with its newest execution."""
+    found = at_desk(lambda desk: desk.jobs.listed(), data_dir=data_dir)
+    if as_json:
+        print_json([_listed(stored, newest) for stored, newest in found])
+        return 0
+    rows = [
+        (
+            stored.job.name,
+            "enabled" if stored.job.enabled else "disabled",
+            f"{stored.version}",
+            f"{len(stored.job.steps)}",
+            "" if newest is None else tables.state(newest.state.value),
+            "" if newest is None else shown(newest.created_at),
+        )
+        for stored, newest in found
+    ]
+    headings = ("job", "", "version", "steps", "latest", "begun (UTC)")
+    tables.show(headings, rows, none="no jobs yet: hengio job apply FILE", right=("version", "steps"))
+    return 0
+
+
+def _listed(stored: StoredJob, newest: Execution | None) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "name": stored.job.name,
+        "description": stored.job.description,
+        "enabled": stored.job.enabled,
+        "version": stored.version,
+        "steps": len(stored.job.steps),
+        "latest": None
+        if newest is None
+        else {"execution_id": newest.id, "state": newest.state.value, "created_at": to_iso(newest.created_at)},
+    }
+
+
+def show_job(name: str, *, version: int | None, data_dir: Path | None, as_json: bool) -> int:
+    """A job's definition; as JSON with its id and version around it."""
+
+    async def find(desk: Desk) -> StoredJob:
+        stored = await desk.storage.jobs.get(name)
+        return stored if version is None else await desk.storage.jobs.version(stored.id, version)
+
+    stored = at_desk(find, data_dir=data_dir)
+    definition = codec.decode(canonical(stored.job))
+    if as_json:
+        about = {"id": stored.id, "version": stored.version, "enabled": stored.job.enabled}
+        print_json({**about, "definition": definition})
+    else:
+        print_json(definition)
+    return 0
+
+
+def trigger_job(
+    name: str, *, input_file: Path | None, idempotency_key: str | None, data_dir: Path | None, as_json: bool
+) -> int:
+    """Begin an execution."""
+    given = None if input_file is None else read_json(input_file, what="input")
+
+    async def begin(desk: Desk) -> tuple[Execution, bool]:
+        stored = await desk.storage.jobs.get(name)
+        execution = await desk.jobs.trigger(stored, given=given, idempotency_key=idempotency_key, by=person())
+        alone = desk.settings.database_file is not None and not is_worked(desk.settings)
+        return execution, alone
+
+    execution, alone = at_desk(begin, data_dir=data_dir)
+    if as_json:
+        print_json({"execution_id": execution.id, "state": execution.state.value})
+        return 0
+    console = Console(highlight=False)
+    console.print(f"execution {execution.id} {execution.state.value}", soft_wrap=True)
+    if alone and execution.finished_at is None:
+        console.print("[dim]no server holds this data folder now: hengio serve runs it[/]", soft_wrap=True)
+    return 0
+
+
+def enable_job(name: str, *, enabled: bool, data_dir: Path | None, as_json: bool) -> int:
+    """Let it be started, or not."""
+    stored = at_desk(lambda desk: desk.jobs.enable(name, enabled=enabled, by=person()), data_dir=data_dir)
+    if as_json:
+        print_json({"id": stored.id, "name": stored.job.name, "enabled": stored.job.enabled})
+    else:
+        word = "enabled" if stored.job.enabled else "disabled"
+        Console(highlight=False).print(f"[bold]{escape(stored.job.name)}[/] {word}")
+    return 0
+
+
+def delete_job(name: str, *, sure: bool, data_dir: Path | None, as_json: bool) -> int:
+    """Delete it, once somebody is sure."""
+    check(f"delete job '{name}'", sure=sure)
+    stored = at_desk(lambda desk: desk.jobs.delete(name, by=person()), data_dir=data_dir)
+    if as_json:
+        print_json({"id": stored.id, "name": stored.job.name, "deleted": True})
+    else:
+        Console(highlight=False).print(f"[bold]{escape(stored.job.name)}[/] deleted; its executions are kept")
+    return 0

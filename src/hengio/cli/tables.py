@@ -1,0 +1,52 @@
+"""Tables of the command line: whole on wide terminals, one block a row where they would be cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_ANY_WIDTH = 10_000
+Cell = str | Text
+
+
+def show(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, none: str, right: Sequence[str] = ()) -> None:
+    """Print rows under headings, those of `right` flush right; `none` if there are no rows."""
+    console = Console(highlight=False)
+    if not rows:
+        console.print(none)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True, justify="right" if heading in right else "left")
+    for row in rows:
+        table.add_row(*row)
+    if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width:
+        console.print(table)
+        return
+    for row in rows:
+        _block(console, headings, row)
+
+
+def state(word: str) -> Text:
+    """A state in its colour."""
+    colours = {
+        "success": "green",
+        "failed": "red",
+        "dead_letter": "red",
+        "timeout": "red",
+        "running": "cyan",
+        "cancelling": "yellow",
+        "cancelled": "yellow",
+    }
+    return Text(word, style=colours.get(word, ""))
+
+
+def _block(console: Console, headings: Sequence[str], row: Sequence[Cell]) -> None:
+    """The first cell in a line, the others below it with their headings."""
+    console.print(row[0] if isinstance(row[0], Text) else Text(row[0], style="bold"), soft_wrap=True)
+    for heading, cell in zip(headings[1:], row[1:], strict=True):
+        if str(cell):
+            console.print(Text.assemble((f"  {heading} ", "dim"), cell), soft_wrap=True)

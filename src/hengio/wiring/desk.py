@@ -1,0 +1,88 @@
+"""What people ask for, without a worker: also beside a server that holds the data folder.
+
+What is begun here waits in the database, where every server looks once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from hengio.blobs.protocol import Blobs
+from hengio.clock import SystemClock
+from hengio.dispatch.events import Events
+from hengio.dispatch.local import LocalDispatcher
+from hengio.errors import Conflict, NotFound
+from hengio.lifecycle.journal import Journal
+from hengio.lifecycle.outputs import Outputs
+from hengio.lifecycle.start import Starter
+from hengio.lock import FileLock
+from hengio.service.executions import ExecutionService
+from hengio.service.jobs import JobService
+from hengio.settings import Settings
+from hengio.storage.protocol import Storage, Work
+from hengio.storage.sql.store import open_storage
+from hengio.wiring.objects import open_area
+
+
+class Elsewhere(LocalDispatcher):
+    """Publishes nothing: whoever works finds what is due in the database."""
+
+    async def publish(self, work: Sequence[Work]) -> None:
+        """Leave it in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The services over a database that others may work on."""
+
+    settings: Settings
+    storage: Storage
+    files: Blobs
+    jobs: JobService
+    executions: ExecutionService
+
+
+@asynccontextmanager
+async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Desk]:
+    """The services. Raises `NotFound` where no embedded database is yet, unless one shall be made (`create`)."""
+    file = settings.database_file
+    if file is not None and not file.exists():
+        if not create:
+            raise NotFound(f"there is no database {file}", hint="--data-dir names the folder of another")
+        file.parent.mkdir(parents=True, exist_ok=True)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        storage = open_storage(settings.database)
+        stack.push_async_callback(storage.close)
+        await storage.open()
+        journal = Journal(storage.executions)
+        journal.open()
+        stack.push_async_callback(journal.close)
+        starter = Starter(journal, Elsewhere(), clock, storage)
+        outputs = Outputs(open_area(settings, "outputs"))
+        yield Desk(
+            settings,
+            storage,
+            open_area(settings, "files"),
+            JobService(
+                storage=storage,
+                starter=starter,
+                events=Events(),
+                outputs=outputs,
+                clock=clock,
+                variables=settings.variables,
+                connections=settings.connections,
+            ),
+            ExecutionService(storage=storage, starter=starter, outputs=outputs, clock=clock),
+        )
+
+
+def is_worked(settings: Settings) -> bool:
+    """Whether a process of this machine holds the data folder, so that what waits there will be run."""
+    try:
+        with FileLock(settings.data_dir / "hengio.lock", what="the data folder"):
+            return False
+    except Conflict:
+        return True

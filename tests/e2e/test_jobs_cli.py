@@ -1,0 +1,198 @@
+"""Jobs, executions and dead letters from the command line, beside a server that works and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import serving_hengio
+
+SLEEPER = """
+name: sleeper
+steps:
+  - {id: wait, type: database, config: {connection: pg, query: "SELECT pg_sleep(60)"}}
+"""
+
+
+def hengio(folder: Path, *words: str, code: int = 0, given: str = "", **env: str) -> Any:
+    """What a command answers as JSON."""
+    command = [sys.executable, "-m", "hengio", *words, "--data-dir", str(folder), "--json"]
+    done = subprocess.run(command, input=given.encode(), capture_output=True, env={**os.environ, **env}, check=False)
+    assert done.returncode == code, (done.returncode, done.stdout.decode(), done.stderr.decode())
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def text(folder: Path, *words: str, code: int = 0) -> str:
+    """What a command tells people."""
+    command = [sys.executable, "-m", "hengio", *words, "--data-dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "COLUMNS": "200"}, check=False)
+    assert done.returncode == code, (done.stdout.decode(), done.stderr.decode())
+    return done.stdout.decode()
+
+
+def a_file(path: Path, document: object) -> str:
+    path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return str(path)
+
+
+def query_job(name: str, query: str, **fields: object) -> dict[str, object]:
+    steps = [
+        {"id": "first", "type": "database", "config": {"connection": "db", "query": "SELECT 1 AS one"}},
+        {
+            "id": "second",
+            "type": "database",
+            "retry": {"max_retries": 0},
+            "config": {"connection": "db", "query": query, "parameters": {"n": "{{input.n ?? 1}}"}},
+        },
+    ]
+    return {"name": name, "steps": steps, **fields}
+
+
+DB = {"HENGIO_CONNECTIONS__DB": "sqlite:///shop.db"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def test_a_job_is_applied_listed_shown_run_by_name_and_deleted(folder: Path, tmp_path: Path) -> None:
+    file = a_file(tmp_path / "job.json", query_job("shop", "SELECT :n AS n"))
+    [applied] = hengio(folder, "job", "apply", file, **DB)["jobs"]
+    assert (applied["name"], applied["version"], applied["change"]) == ("shop", 1, "created")
+    assert hengio(folder, "job", "apply", file, **DB)["jobs"][0]["change"] == "unchanged"
+    assert hengio(folder, "job", "show", "shop")["definition"]["steps"][0]["id"] == "first"
+    ran = hengio(folder, "job", "run", "shop", "--full", "--input", "-", given='{"n": 7}', **DB)
+    assert ran["status"] == "success"
+    assert ran["steps"][-1]["output"]["rows"] == [{"n": 7}]
+    [listed] = hengio(folder, "job", "list")
+    assert listed["latest"]["state"] == "success"
+    assert "shop" in text(folder, "job", "list")
+    hengio(folder, "job", "delete", "shop", code=2)
+    assert hengio(folder, "job", "delete", "shop", "--yes")["deleted"]
+    assert hengio(folder, "job", "list") == []
+    [kept] = hengio(folder, "execution", "list")
+    assert kept["job"].startswith("shop (deleted")
+
+
+def test_one_definition_that_is_not_valid_keeps_all_of_them_out(folder: Path, tmp_path: Path) -> None:
+    good = a_file(tmp_path / "good.json", query_job("good", "SELECT 1"))
+    bad = a_file(tmp_path / "bad.json", {"name": "bad", "steps": [{"id": "a", "type": "wasn"}]})
+    told = hengio(folder, "job", "apply", good, bad, code=2)
+    assert told["error"]["problems"][0]["path"].endswith("bad.json: $.steps[0].type")
+    assert hengio(folder, "job", "list") == []
+
+
+def test_a_disabled_job_does_not_start(folder: Path, tmp_path: Path) -> None:
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT 1")), **DB)
+    assert not hengio(folder, "job", "disable", "shop")["enabled"]
+    told = hengio(folder, "job", "trigger", "shop", code=4)
+    assert told["error"]["message"] == "job 'shop' is disabled"
+    hengio(folder, "job", "enable", "shop")
+    assert hengio(folder, "job", "trigger", "shop")["state"] == "pending"
+
+
+@pytest.mark.requirement("H2.6")
+def test_a_trigger_under_the_same_key_is_the_same_execution(folder: Path, tmp_path: Path) -> None:
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT 1")), **DB)
+    first = hengio(folder, "job", "trigger", "shop", "--idempotency-key", "order-7")
+    assert hengio(folder, "job", "trigger", "shop", "--idempotency-key", "order-7") == first
+    assert "hengio serve runs it" in text(folder, "job", "trigger", "shop")
+    assert len(hengio(folder, "execution", "list")) == 2
+
+
+@pytest.mark.requirement("H5.9")
+def test_a_failed_execution_is_looked_at_and_rerun_from_the_step_that_failed(folder: Path, tmp_path: Path) -> None:
+    file = a_file(tmp_path / "job.json", query_job("shop", "SELECT :n AS n FROM nowhere"))
+    hengio(folder, "job", "apply", file, **DB)
+    failed = hengio(folder, "job", "run", "shop", code=10, **DB)
+    shown = hengio(folder, "execution", "show", failed["execution_id"])
+    assert (shown["state"], shown["failure"]["code"]) == ("failed", "sql_error")
+    assert "no such table" in text(folder, "execution", "show", failed["execution_id"])
+    logs = hengio(folder, "execution", "logs", failed["execution_id"])
+    assert [line.get("step") for line in logs] == ["first", "second", None]
+    a_file(tmp_path / "job.json", query_job("shop", "SELECT :n AS n"))
+    hengio(folder, "job", "apply", file, **DB)
+    new = hengio(folder, "job", "rerun", failed["execution_id"], "--latest")
+    with serving_hengio(folder, DB):
+        told = text(folder, "execution", "logs", new["execution_id"], "--follow")
+    assert "execution success" in told
+    shown = hengio(folder, "execution", "show", new["execution_id"])
+    assert [step["id"] for step in shown["steps"]] == ["first", "second"]
+    assert shown["rerun_of"] == failed["execution_id"]
+    audit = {entry["action"] for entry in hengio(folder, "audit", "list")}
+    assert audit >= {"job.applied", "execution.rerun"}
+
+
+@pytest.mark.requirement("H5.4")
+def test_dead_letters_are_seen_redriven_with_another_input_and_discarded(folder: Path, tmp_path: Path) -> None:
+    away = {"HENGIO_CONNECTIONS__DB": "postgresql://nobody@127.0.0.1:1/nothing"}
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", _away_job()), **away)
+    dead = [hengio(folder, "job", "run", "away", code=10, **away)["execution_id"] for _ in range(3)]
+    assert [one["execution_id"] for one in hengio(folder, "deadletter", "list")] == dead[::-1]
+    assert "deadletter redrive" in text(folder, "deadletter", "show", dead[0])
+    given = a_file(tmp_path / "input.json", {"n": 9})
+    [told] = hengio(folder, "deadletter", "redrive", dead[0], "--input", given)
+    hengio(folder, "deadletter", "redrive", dead[0], code=10)
+    assert len(hengio(folder, "deadletter", "redrive", "--all")) == 2
+    assert hengio(folder, "deadletter", "list") == []
+    ran = hengio(folder, "job", "run", "away", **DB)  # takes up what waits, too
+    assert ran["status"] == "success"
+    waiting = hengio(folder, "execution", "list", "--state", "pending")
+    assert waiting == [] or all(one["rerun_of"] for one in waiting)
+    assert told["redriven_as"] in {one["execution_id"] for one in hengio(folder, "execution", "list")}
+    again = hengio(folder, "job", "run", "away", code=10, **away)["execution_id"]
+    assert hengio(folder, "deadletter", "discard", again)[0]["discarded"]
+    assert hengio(folder, "execution", "show", again)["state"] == "cancelled"
+
+
+def _away_job() -> dict[str, object]:
+    return query_job("away", "SELECT :n AS n", allow_concurrent=True) | {
+        "steps": [
+            {
+                "id": "only",
+                "type": "database",
+                "retry": {"max_retries": 0},
+                "config": {"connection": "db", "query": "SELECT :n AS n", "parameters": {"n": "{{input.n ?? 1}}"}},
+            }
+        ]
+    }
+
+
+@pytest.mark.requirement("H5.7")
+def test_what_a_server_runs_is_cancelled_from_another_process(folder: Path, tmp_path: Path, postgres_url: str) -> None:
+    env = {"HENGIO_CONNECTIONS__PG": postgres_url}
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.yaml", SLEEPER), **env)
+    with serving_hengio(folder, env) as server:
+        execution = hengio(folder, "job", "trigger", "sleeper")["execution_id"]
+
+        def under_way() -> bool:
+            return bool(hengio(folder, "execution", "show", execution)["state"] == "running")
+
+        server.wait_until(under_way)
+        assert hengio(folder, "execution", "cancel", execution) == [{"execution_id": execution, "state": "cancelling"}]
+        server.wait_until(lambda: hengio(folder, "execution", "show", execution)["state"] == "cancelled", seconds=10)
+    shown = hengio(folder, "execution", "show", execution)
+    assert shown["failure"]["message"].startswith("cancelled by cli:")
+    assert [step["status"] for step in shown["steps"]] == ["cancelled"]
+
+
+def test_a_job_is_run_by_the_server_that_holds_the_folder(folder: Path, tmp_path: Path) -> None:
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT :n AS n")), **DB)
+    with serving_hengio(folder, DB):
+        ran = hengio(folder, "job", "run", "shop")
+        assert ran["status"] == "success"
+        assert "success" in text(folder, "job", "run", "shop")
+
+
+def test_words_that_mean_nothing_are_told_so(folder: Path) -> None:
+    assert hengio(folder, "execution", "list", code=3)["error"]["code"] == "not_found"
+    assert "no definition" in hengio(folder, "job", "run", "nothing.json", code=3)["error"]["message"]
+    hengio(folder, "execution", "list", "--state", "asleep", code=2)
+    hengio(folder, "deadletter", "redrive", code=2)
