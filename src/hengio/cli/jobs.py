@@ -17,6 +17,7 @@ from hengio.cli.present import print_json
 from hengio.cli.sure import check
 from hengio.cli.when import shown
 from hengio.clock import to_iso
+from hengio.definition import confidential
 from hengio.definition.parse import InvalidDefinition, canonical, read
 from hengio.errors import Problem
 from hengio.model.execution import Execution
@@ -127,7 +128,7 @@ def show_job(name: str, *, version: int | None, data_dir: Path | None, as_json: 
         return stored if version is None else await desk.storage.jobs.version(stored.id, version)
 
     stored = at_desk(find, data_dir=data_dir)
-    definition = codec.decode(canonical(stored.job))
+    definition = confidential.masked(codec.decode(canonical(stored.job)))
     if as_json:
         about = {"id": stored.id, "version": stored.version, "enabled": stored.job.enabled}
         print_json({**about, "definition": definition})

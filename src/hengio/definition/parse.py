@@ -35,12 +35,12 @@ class InvalidDefinition(Refused):
         super().__init__(f"the job definition has {count}", problems=problems)
 
 
-def read(source: str | bytes, *, format: Format = "auto") -> Json:  # noqa: A002 - the word on the command line
-    """The JSON value of a text of at most 1 MiB, nested at most 64 deep, without duplicate keys.
+def read(source: str | bytes, *, format: Format = "auto", most: int = MAX_BYTES) -> Json:  # noqa: A002 - the word on the command line
+    """The JSON value of a text of at most `most` bytes (1 MiB), nested at most 64 deep, without duplicate keys.
 
     `auto` takes a text that begins with `{` or `[` for JSON. Raises `InvalidDefinition` with line and column.
     """
-    text = _text(source)
+    text = _text(source, most)
     if format == "json" or (format == "auto" and text.lstrip()[:1] in {"{", "["}):
         return _json(text)
     try:
@@ -93,14 +93,14 @@ def too_deep(document: Json) -> Problem | None:
     return None
 
 
-def _text(source: str | bytes) -> str:
+def _text(source: str | bytes, most: int) -> str:
     try:
         data = source.encode() if isinstance(source, str) else source
         text = data.decode("utf-8-sig")
     except UnicodeError as error:
         raise InvalidDefinition([Problem("$", "not UTF-8", f"at byte {getattr(error, 'start', 0)}")]) from error
-    if len(data) > MAX_BYTES:
-        raise InvalidDefinition([Problem("$", f"larger than {MAX_BYTES} bytes")])
+    if len(data) > most:
+        raise InvalidDefinition([Problem("$", f"larger than {most} bytes")])
     return text
 
 

@@ -58,21 +58,21 @@ class JobService:
             raise InvalidDefinition(report.errors)
         stored = await self.storage.jobs.put(report.job, at=self.clock.now())
         if by:
-            await self._audit("job.applied", stored, by=by)
+            await self.audit("job.applied", stored, by=by)
         return stored, report
 
     async def enable(self, name: str, *, enabled: bool, by: str) -> StoredJob:
         """Let a job start, or not. Executions that are under way go on. `NotFound`."""
         stored = await self.storage.jobs.get(name)
         stored = await self.storage.jobs.enable(stored.id, enabled=enabled, at=self.clock.now())
-        await self._audit("job.enabled" if enabled else "job.disabled", stored, by=by)
+        await self.audit("job.enabled" if enabled else "job.disabled", stored, by=by)
         return stored
 
     async def delete(self, name: str, *, by: str) -> StoredJob:
         """Delete a job; its executions are kept. `NotFound`; `Conflict` while one of them is not over."""
         stored = await self.storage.jobs.get(name)
         await self.storage.jobs.delete(stored.id, at=self.clock.now())
-        await self._audit("job.deleted", stored, by=by)
+        await self.audit("job.deleted", stored, by=by)
         return stored
 
     async def listed(self) -> list[tuple[StoredJob, Execution | None]]:
@@ -132,7 +132,8 @@ class JobService:
         finally:
             listener.cancel()
 
-    async def _audit(self, action: AuditAction, stored: StoredJob, *, by: str) -> None:
+    async def audit(self, action: AuditAction, stored: StoredJob, *, by: str) -> None:
+        """Write down what somebody did to a job."""
         entry = AuditEntry(
             id=new_id(),
             at=self.clock.now(),

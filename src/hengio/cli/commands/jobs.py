@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -175,3 +176,59 @@ def job_delete(job: JobName, data_dir: DataDir = None, *, yes: Sure = False, jso
     from hengio.cli.jobs import delete_job
 
     raise typer.Exit(delete_job(job, sure=yes, data_dir=data_dir, as_json=json))
+
+
+@app.command("export")
+def job_export(
+    jobs: Annotated[list[str] | None, typer.Argument(help="Jobs by name or id; all if none is named.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write it; .zip makes an archive.", metavar="FILE")
+    ] = None,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Write jobs to a file, with placeholders for the secrets in them."""
+    from hengio.cli.exchange import export_jobs
+
+    raise typer.Exit(export_jobs(jobs or [], output=output, data_dir=data_dir, as_json=json))
+
+
+class Clash(StrEnum):
+    """What happens to a job whose name is taken."""
+
+    COPY = "copy"
+    REPLACE = "replace"
+    REFUSE = "refuse"
+
+
+@app.command("import")
+def job_import(
+    files: Annotated[list[Path], typer.Argument(help="Exports, definitions, arrays or archives of them; - for stdin.")],
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="What a placeholder asks for; others see it in the list of processes.", metavar="PATH=VALUE"),
+    ] = None,
+    secrets_file: Annotated[
+        Path | None, typer.Option(help="JSON of PATH or JOB:PATH and value; - for standard input.", metavar="FILE")
+    ] = None,
+    clash: Annotated[
+        Clash, typer.Option(help="A job of that name exists: import a copy, replace it, or refuse.")
+    ] = Clash.COPY,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Bring jobs in, each with a report."""
+    from hengio.cli.exchange import import_jobs
+
+    raise typer.Exit(
+        import_jobs(
+            files,
+            secrets=secret or [],
+            secrets_file=secrets_file,
+            clash=clash.value,
+            data_dir=data_dir,
+            as_json=json,
+        )
+    )
