@@ -1,4 +1,4 @@
-"""Which addresses belong to the public Internet. All others are reached only where a grant names them."""
+"""Which addresses belong to the public Internet. All others are reached only where a grant or a setting names them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _HIDDEN = tuple(
     for network in (
         "0.0.0.0/8",
         "100.64.0.0/10",  # carrier-grade NAT (RFC 6598)
+        "168.63.129.16/32",  # Azure's platform, at a public address
         "192.0.0.0/24",
         "192.88.99.0/24",  # 6to4 relays
         "198.18.0.0/15",
@@ -26,6 +27,21 @@ _HIDDEN = tuple(
         "fec0::/10",
     )
 )
+
+_METADATA = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # link-local (RFC 3927), with nearly every cloud's metadata service in it
+        "fe80::/10",
+        "fd00:ec2::/32",  # Amazon's, by IPv6
+        "fd20:ce::/32",  # Google's, by IPv6
+        "100.100.100.200/32",  # Alibaba's
+        "168.63.129.16/32",  # Azure's
+        "192.0.0.192/32",  # Oracle's
+    )
+)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 def plain(address: Address) -> Address:
@@ -44,3 +60,25 @@ def is_public(address: Address) -> bool:
     if address.is_multicast or address.is_unspecified or address.is_reserved or not address.is_global:
         return False
     return not any(address in network for network in _HIDDEN if network.version == address.version)
+
+
+def is_metadata(address: Address) -> bool:
+    """Whether it is link-local, or one at which a cloud tells its machines who they are; also carried by IPv6."""
+    return any(
+        each in network
+        for each in (plain(address), *_carried(address))
+        for network in _METADATA
+        if network.version == each.version
+    )
+
+
+def _carried(address: Address) -> list[Address]:
+    """The IPv4 addresses that an IPv6 address may lead to (RFC 3056, RFC 4380, RFC 6052)."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return []
+    found: list[Address] = [] if address.teredo is None else [address.teredo[1]]
+    if address.sixtofour is not None:
+        found.append(address.sixtofour)
+    if address in _NAT64 or address in _COMPATIBLE:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+    return found

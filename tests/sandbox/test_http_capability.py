@@ -18,10 +18,13 @@ from hengio.model.grant import Grant
 from hengio.sandbox.host.http import HttpCapability
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
+from hengio.targets.breaker import BreakerPolicy, Breakers
 from hengio.targets.http.client import HttpClient
 from hengio.targets.secrets import KnownSecrets, Secret
 from hengio.url import Address
-from tests.support.web import Seen, Web, always, response, serving
+from tests.support.clock import MovableClock
+from tests.support.processes import free_port
+from tests.support.web import Seen, Web, always, redirecting, response, serving
 
 
 def granting(*resources: str) -> tuple[Grant, ...]:
@@ -97,14 +100,6 @@ async def test_every_layer_must_allow_a_request() -> None:
             assert (answer.denied, answer.left_out) == (missing, left_out)
         assert (await ask({"url": web.url("/only")}, wide, narrow))[0].status is Status.OK
         assert (await ask({"url": web.url("/only")}, wide, ()))[0].status is Status.PERMISSION_DENIED
-
-
-def redirecting(to: str, status: str = "302 Found") -> Any:
-    async def handle(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        data = response(b"there") if seen.target == "/there" else response(status=status, location=to)
-        writer.write(data)
-
-    return handle
 
 
 @pytest.mark.requirement("R4.7")
@@ -312,6 +307,31 @@ async def test_endless_redirects_end() -> None:
         answer, _ = await ask({"url": web.url("/again")}, here(web))
     assert answer.status is Status.UNAVAILABLE
     assert len(web.seen) == 6
+
+
+@pytest.mark.requirement("H5.5")
+async def test_a_server_that_is_away_is_left_alone_by_modules_too() -> None:
+    breakers = Breakers(MovableClock(), BreakerPolicy(failures=2))
+    async with serving(always(response(status="503 Service Unavailable"))) as web:
+        for expected in Status.OK, Status.OK, Status.UNAVAILABLE:
+            answer, reply = await ask({"url": web.url()}, here(web), client=HttpClient(breakers=breakers))
+            assert answer.status is expected
+        assert ("left alone" in reply["message"], len(web.seen)) == (True, 2)
+
+
+async def test_a_write_counts_as_made_although_what_it_redirects_to_is_away() -> None:
+    gone = f"http://127.0.0.1:{free_port()}/"
+    async with serving(redirecting(gone, "307 Temporary Redirect")) as web:
+        request = {"method": "POST", "url": web.url("/here")}
+        answer, _ = await ask(request, (*here(web), *granting(gone)))
+    assert (answer.status, answer.wrote) == (Status.UNAVAILABLE, True)
+
+
+async def test_a_header_with_letters_beyond_ascii_goes_out_as_utf8() -> None:
+    async with serving(always(response())) as web:
+        answer, _ = await ask({"url": web.url(), "headers": {"X-Name": "Đà Nẵng"}}, here(web))
+    assert answer.status is Status.OK
+    assert web.seen[0].headers["x-name"].encode("latin-1").decode() == "Đà Nẵng"
 
 
 async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

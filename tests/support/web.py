@@ -42,8 +42,15 @@ def response(body: bytes = b"", *, status: str = "200 OK", **headers: str) -> by
 
 @asynccontextmanager
 async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Web]:
-    """Serve on a free port until the block is left; each connection answers one request."""
+    """Serve on a free port until the block is left, which ends what is still being answered; each connection answers
+    one request."""
     web = Web(0)
+    answering: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(answer(reader, writer))
+        answering.add(task)
+        task.add_done_callback(answering.discard)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -59,12 +66,17 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
         finally:
             writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     web.port = server.sockets[0].getsockname()[1]
     try:
         yield web
     finally:
         server.close()
+        left = [*answering]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0)  # for transports to close
 
 
 def always(data: bytes) -> Handler:
@@ -72,5 +84,14 @@ def always(data: bytes) -> Handler:
 
     async def handle(_seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(data)
+
+    return handle
+
+
+def redirecting(to: str, status: str = "302 Found") -> Handler:
+    """Redirect every request there, but for those to `/there`."""
+
+    async def handle(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(b"there") if seen.target == "/there" else response(status=status, location=to))
 
     return handle

@@ -104,3 +104,25 @@ def test_targets_have_circuits_of_their_own() -> None:
     with breakers.asking("shop"):
         pass
     assert [circuit.target for circuit in breakers.circuits()] == ["bank"]
+
+
+def test_a_use_that_learned_nothing_leaves_the_circuit_as_it_was_and_lets_the_next_try() -> None:
+    clock = MovableClock()
+    breakers = Breakers(clock, POLICY)
+    fail(breakers, 3)
+    clock.advance(10)
+    for _ in range(2):
+        with breakers.asking("bank") as asked:
+            asked.unknown()
+    assert [circuit.state for circuit in breakers.circuits()] == [CircuitState.OPEN]
+    answer(breakers)
+    assert breakers.circuits() == []
+
+
+def test_what_was_told_holds_although_the_use_ends_in_an_error() -> None:
+    breakers = Breakers(MovableClock(), POLICY)
+    for _ in range(3):
+        with pytest.raises(Refused), breakers.asking("bank") as asked:
+            asked.unavailable("it broke")
+            raise Refused("no")
+    assert [circuit.state for circuit in breakers.circuits()] == [CircuitState.OPEN]

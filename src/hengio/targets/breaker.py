@@ -35,14 +35,20 @@ class BreakerPolicy(Struct, frozen=True, kw_only=True):
 
 
 class Asked:
-    """One use of a target. An answer that only says "not now" (503) counts as a failure, too: tell it."""
+    """One use of a target. An answer that only says "not now" (503) counts as a failure, too: tell it. What is told
+    here holds however the use ends."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.silent = False
 
     def unavailable(self, reason: str) -> None:
         """The target answered, but that it cannot serve."""
         self.reason = reason
+
+    def unknown(self) -> None:
+        """Nothing was learned of the target: it was not waited for."""
+        self.silent = True
 
 
 class Breakers:
@@ -71,16 +77,13 @@ class Breakers:
             self._failed(target, error.message)
             raise
         except Exception:
-            self._answered(target)
+            self._ended(target, asked, probing=probing)
             raise
         except BaseException:
             if probing:
                 self._reopen(target)
             raise
-        if asked.reason is None:
-            self._answered(target)
-        else:
-            self._failed(target, asked.reason)
+        self._ended(target, asked, probing=probing)
 
     def circuits(self) -> list[Circuit]:
         """Every circuit that has seen a failure since its last success, by target."""
@@ -120,6 +123,16 @@ class Breakers:
         trying = circuit.state is CircuitState.HALF_OPEN
         if trying or (circuit.state is CircuitState.CLOSED and counted.failures >= self._policy.failures):
             self._change(counted, CircuitState.OPEN)
+
+    def _ended(self, target: str, asked: Asked, *, probing: bool) -> None:
+        """A use that ended by itself, in an answer unless something else was told."""
+        if asked.silent:
+            if probing:
+                self._reopen(target)
+        elif asked.reason is None:
+            self._answered(target)
+        else:
+            self._failed(target, asked.reason)
 
     def _answered(self, target: str) -> None:
         circuit = self._circuits.pop(target, None)

@@ -50,12 +50,13 @@ class KnownSecrets:
 def redacted(text: str, values: Iterable[str]) -> str:
     """The text without the values, nor their usual encodings."""
     for value in values:
-        for form in _forms(value):
+        for form in forms(value):
             text = text.replace(form, HIDDEN)
     return text
 
 
-def _forms(value: str) -> list[str]:
+def forms(value: str) -> list[str]:
+    """The value, and how it is usually written elsewhere; the longest first."""
     encoded = base64.b64encode(value.encode()).decode()
     forms = {value, encoded, encoded.rstrip("="), quote(value, safe="")}
     return sorted((form for form in forms if form), key=len, reverse=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import re
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +11,7 @@ from msgspec import Struct, field
 
 from hengio import codec
 from hengio import url as urls
+from hengio.definition import headers as fields
 from hengio.errors import Refused
 from hengio.grants import http as patterns
 from hengio.model.grant import Grant, Permission
@@ -20,19 +19,12 @@ from hengio.sandbox.host.answer import answered, denied
 from hengio.sandbox.host.outside import Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.http.client import Bounds, HttpClient
+from hengio.targets.http.idempotency import keyed
 from hengio.targets.http.message import READS, HttpFailed, Request, Response
 from hengio.targets.secrets import Secrets, redacted
 from hengio.url import Address, Url
 
-MOST_HEADERS = 100
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\uffff]{0,8000}")
-_OURS = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "keep-alive"}
-    | {"accept-encoding", "proxy-authorization", "proxy-connection", "forwarded", "x-forwarded-for", "x-forwarded-host"}
-)
-"""Headers that belong to the connection, or say who speaks for whom."""
 _STATUS = {"deadline": Status.DEADLINE, "limit_exceeded": Status.LIMIT_EXCEEDED}
 
 
@@ -142,7 +134,7 @@ class HttpCapability:
                 name, value = "authorization", f"Basic {base64.b64encode(secret.value.encode()).decode()}"
             case "header":
                 name, value = auth.header.lower(), secret.value
-        if not _header_ok(name, value):
+        if not fields.acceptable(name, value):
             raise Refused(f"the secret '{auth.secret}' cannot be sent in the header '{name}'")
         parts = secret.value.split(":", 1) if auth.type == "basic" else []
         return ((name, value),), (secret.value, *parts[1:])
@@ -159,20 +151,16 @@ def _request(asked: HttpRequest) -> Request:
         raise Refused(f"the method must be one of {', '.join(sorted(_METHODS))}")
     if asked.timeout_ms is not None and asked.timeout_ms <= 0:
         raise Refused("timeout_ms must be more than 0")
-    if len(asked.headers) > MOST_HEADERS:
-        raise Refused(f"a request has at most {MOST_HEADERS} headers")
+    if len(asked.headers) > fields.MOST:
+        raise Refused(f"a request has at most {fields.MOST} headers")
     for name, value in asked.headers.items():
-        if not _header_ok(name, value):
+        if not fields.acceptable(name, value):
             raise Refused("a header has a name or value that cannot be sent, or is not the sender's to set")
     body, kind = _body(asked)
     headers = tuple((name.lower(), value) for name, value in asked.headers.items())
     if kind and all(name != "content-type" for name, _ in headers):
         headers = (*headers, ("content-type", kind))
     return Request(method=method, url=urls.parse(asked.url), headers=headers, body=body)
-
-
-def _header_ok(name: str, value: str) -> bool:
-    return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None and name.lower() not in _OURS
 
 
 def _body(asked: HttpRequest) -> tuple[bytes, str]:
@@ -196,15 +184,9 @@ def _body(asked: HttpRequest) -> tuple[bytes, str]:
 def _completed(request: Request, private: tuple[tuple[str, str], ...], scope: Scope, ask: Ask) -> Request:
     """With credentials, which replace the guest's own header, and the key by which a receiver knows a repetition."""
     names = {name for name, _ in private}
-    headers = [pair for pair in request.headers if pair[0] not in names]
-    if request.method not in READS and all(name != "idempotency-key" for name, _ in headers):
-        headers.append(("idempotency-key", idempotency_key(scope.key, ask.number)))
+    headers = tuple(pair for pair in request.headers if pair[0] not in names)
+    headers = keyed(headers, method=request.method, key=scope.key, number=ask.number)
     return msgspec.structs.replace(request, headers=(*headers, *private), private=frozenset(names))
-
-
-def idempotency_key(key: str, number: int) -> str:
-    """Equal for the same request of the same visit of a step, whichever attempt, rerun or redrive makes it."""
-    return hashlib.sha256(f"hengio idempotency\n{key}\n{number}".encode()).hexdigest()[:32]
 
 
 def _reply(response: Response, hidden: tuple[str, ...]) -> bytes:

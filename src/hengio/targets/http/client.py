@@ -7,10 +7,9 @@ never used for another. Environment proxies, `.netrc` and cookies do not exist o
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,17 +17,24 @@ from typing import Protocol
 import httpx
 from msgspec import Struct
 
-from hengio.errors import Refused
+from hengio.clock import SystemClock
+from hengio.errors import Refused, Unavailable
 from hengio.internet import plain
-from hengio.targets.http import redirect, unpack
-from hengio.targets.http.message import HttpFailed, Request, Response, TooLate
+from hengio.targets.breaker import Breakers, CircuitOpen
+from hengio.targets.http import excess, redirect, unpack
+from hengio.targets.http.message import HttpFailed, LeftAlone, Misled, Request, Response, TooLarge, TooLate
+from hengio.targets.names import Resolve, resolved
 from hengio.url import Address, Url, literal
 
 MOST_LINES = 64
 _KEEP = httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=15.0)
 _AGENT = "hengio"
 
-Resolve = Callable[[str, int], Awaitable[list[Address]]]
+_AWAY = frozenset({502, 503, 504})
+"""Statuses by which a server, or the one before it, says that it can not serve now."""
+PATIENCE = 1.0
+"""Seconds that a server must have been given before its silence says something of it: a caller in a hurry can not keep
+others from it."""
 
 
 class Permit(Protocol):
@@ -44,40 +50,48 @@ class Permit(Protocol):
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """`seconds` for everything together, redirects included; `body_bytes` of an unpacked response."""
+    """`seconds` for everything together, redirects included; `body_bytes` of an unpacked response; so many `redirects`
+    are followed, and with none of them a response that redirects is the last."""
 
     seconds: float
     body_bytes: int = 16 << 20
+    redirects: int = redirect.MOST
 
 
 class HttpClient:
-    """Sends requests. One a process; safe to use from many tasks of one event loop."""
+    """Sends requests; safe to use from many tasks of one event loop. Without `breakers` it has circuits of its own."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve | None = None,
+        breakers: Breakers | None = None,
+    ) -> None:
         self._tls = tls
         self._resolve = resolve or resolved
+        self._breakers = breakers or Breakers(SystemClock())
         self._lines: OrderedDict[tuple[str, str, str, int], _Line] = OrderedDict()
 
     async def send(self, request: Request, *, permit: Permit, bounds: Bounds) -> Response:
-        """The last response of a chain of at most five redirects. Raises `HttpFailed` and what `permit` raises."""
+        """The last response of a chain of redirects. Raises `HttpFailed` and what `permit` raises."""
+        end = asyncio.get_running_loop().time() + bounds.seconds
         sent = False
         try:
-            async with asyncio.timeout(bounds.seconds):
-                for _ in range(redirect.MOST + 1):
-                    permit.hop(request.method, request.url)
+            for _ in range(bounds.redirects + 1):
+                permit.hop(request.method, request.url)
+                async with _by(end, bounds):
                     addresses = await self._addresses(request, permit)
-                    sent = True
-                    response = await self._exchange(request, addresses, bounds)
-                    location = next((value for name, value in response.headers if name == "location"), None)
-                    following = redirect.followed(request, response.status, location)
-                    if following is None:
-                        return response
-                    request = following
-        except TimeoutError:
-            raise TooLate(f"no complete response within {bounds.seconds:.3g} s", sent=sent) from None
-        except Refused as error:
-            raise HttpFailed(f"a redirect leads nowhere: {error.message}", sent=sent) from error
-        raise HttpFailed(f"more than {redirect.MOST} redirects", sent=True)
+                response = await self._asked(request, addresses, bounds, end)
+                sent = True
+                following = _following(request, response) if bounds.redirects else None
+                if following is None:
+                    return response
+                request = following
+        except HttpFailed as error:
+            error.sent = error.sent or sent
+            raise
+        raise Misled(f"more than {bounds.redirects} redirects", sent=True)
 
     async def close(self) -> None:
         """End every connection."""
@@ -88,31 +102,62 @@ class HttpClient:
         """The host's addresses, if all of them may be reached: a name server's answer can not mix good and bad."""
         url = request.url
         known = literal(url.host)
-        addresses = [known] if known is not None else await self._resolve(url.host, url.port)
+        try:
+            addresses = [known] if known is not None else await self._resolve(url.host, url.port)
+        except Unavailable as error:
+            raise HttpFailed(error.message, sent=False) from error
         if not addresses:
             raise HttpFailed("the host has no address", sent=False)
         for address in addresses:
             permit.address(request.method, url, plain(address))
         return addresses
 
+    async def _asked(self, request: Request, addresses: list[Address], bounds: Bounds, end: float) -> Response:
+        """One exchange within the server's circuit (H5.5)."""
+        patient = end - asyncio.get_running_loop().time() >= PATIENCE
+        try:
+            with self._breakers.asking(target(request.url)) as asked:
+                try:
+                    async with _by(end, bounds):
+                        response = await self._exchange(request, addresses, bounds)
+                except TooLate as error:
+                    asked.unavailable(error.message) if patient else asked.unknown()
+                    raise
+                except TooLarge:
+                    raise
+                except HttpFailed as error:
+                    asked.unavailable(error.message)
+                    raise
+                if response.status in _AWAY:
+                    asked.unavailable(f"it answered {response.status}")
+                return response
+        except CircuitOpen as error:
+            raise LeftAlone(error.message, sent=False, hint=error.hint) from None
+
     async def _exchange(self, request: Request, addresses: list[Address], bounds: Bounds) -> Response:
-        """At the first of the addresses that accepts a connection."""
+        """At the first of the addresses that accepts a connection; each is given its share of the time for that."""
+        share = bounds.seconds / len(addresses)
         for address in addresses[:-1]:
             try:
-                return await self._at(request, address, bounds)
+                return await self._at(request, address, bounds, connect=share)
             except HttpFailed as error:
                 if error.sent:
                     raise
-        return await self._at(request, addresses[-1], bounds)
+        return await self._at(request, addresses[-1], bounds, connect=share)
 
-    async def _at(self, request: Request, address: Address, bounds: Bounds) -> Response:
+    async def _at(self, request: Request, address: Address, bounds: Bounds, *, connect: float) -> Response:
         async with self._line(request.url, address) as transport:
             try:
-                answer = await transport.handle_async_request(_wire(request, address, bounds.seconds))
+                answer = await transport.handle_async_request(_wire(request, address, bounds.seconds, connect))
                 try:
-                    return await _read(answer, request, bounds)
+                    response = await _read(answer, request, bounds)
+                    if not await excess.ended(transport, answer) and not _bodiless(response, request):
+                        raise HttpFailed("the server sent more than it said it would", sent=True)
+                    return response
                 finally:
                     await answer.aclose()
+            except httpx.ConnectTimeout:
+                raise TooLate("the server does not accept a connection", sent=False) from None
             except httpx.TimeoutException:
                 raise TooLate("the server took too long", sent=True) from None
             except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
@@ -157,21 +202,41 @@ class _Line:
 async def _read(answer: httpx.Response, request: Request, bounds: Bounds) -> Response:
     headers = tuple((name.lower(), value) for name, value in answer.headers.multi_items())
     coding = answer.headers.get("content-encoding", "") if request.method != "HEAD" else ""
-    body = await unpack.read(answer.aiter_raw(), encoding=coding, limit=bounds.body_bytes)
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
+    body = await unpack.read(aiter(answer.stream), encoding=coding, limit=bounds.body_bytes)
     return Response(status=answer.status_code, headers=headers, body=body, url=request.url)
 
 
-async def resolved(host: str, port: int) -> list[Address]:
-    """All addresses of a name, by the system's resolver. Raises `HttpFailed` for one that has none."""
+def _bodiless(response: Response, request: Request) -> bool:
+    """Whether the response has no body whatever it says (RFC 9112, 6.3); many a server sends one nevertheless."""
+    return request.method == "HEAD" or response.status in {204, 304}
+
+
+def target(url: Url) -> str:
+    """What a server's circuit is called."""
+    return f"http {f'[{url.host}]' if ':' in url.host else url.host}:{url.port}"
+
+
+def _following(request: Request, response: Response) -> Request | None:
+    location = next((value for name, value in response.headers if name == "location"), None)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise HttpFailed("the host's name cannot be resolved", sent=False) from error
-    addresses = [literal(str(entry[4][0]).partition("%")[0]) for entry in found]
-    return list(dict.fromkeys(address for address in addresses if address is not None))
+        return redirect.followed(request, response.status, location)
+    except (Refused, ValueError) as error:  # urljoin can not read everything
+        reason = f": {error.message}" if isinstance(error, Refused) else ""
+        raise Misled(f"a redirect leads nowhere{reason}", sent=True) from None
 
 
-def _wire(request: Request, address: Address, seconds: float) -> httpx.Request:
+@asynccontextmanager
+async def _by(end: float, bounds: Bounds) -> AsyncIterator[None]:
+    """What is inside ends by then (the event loop's time), or `TooLate` is raised."""
+    try:
+        async with asyncio.timeout_at(end):
+            yield
+    except TimeoutError:
+        raise TooLate(f"no complete response within {bounds.seconds:.3g} s", sent=True) from None
+
+
+def _wire(request: Request, address: Address, seconds: float, connect: float) -> httpx.Request:
     """The request as it goes out: to the checked address, in the name of the host."""
     url = request.url
     host = f"[{address}]" if address.version == 6 else str(address)
@@ -180,14 +245,14 @@ def _wire(request: Request, address: Address, seconds: float) -> httpx.Request:
     given = {name.lower() for name, _ in request.headers}
     headers = [pair for pair in headers if pair[0] not in given - {"host"}]
     extensions = {
-        "timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds),
+        "timeout": {"connect": connect, **dict.fromkeys(("read", "write", "pool"), seconds)},
         "sni_hostname": url.host,
         "target": target,
     }
     return httpx.Request(
         request.method,
         f"{url.scheme}://{host}:{url.port}/",
-        headers=[*headers, *request.headers],
+        headers=[(name.encode(), value.encode()) for name, value in (*headers, *request.headers)],
         content=request.body or None,
         extensions=extensions,
     )

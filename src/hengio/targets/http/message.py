@@ -32,13 +32,27 @@ class Response(Struct, frozen=True, kw_only=True):
 
 
 class HttpFailed(HengioError):
-    """No usable response. `sent` is true once the request may have reached the server."""
+    """No usable response. `sent` is true once the request, or one that was redirected to it, may have reached a server.
+
+    Trying again may help, but for `TooLarge` and `Misled`."""
 
     code = "unavailable"
 
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, sent: bool, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.sent = sent
+
+
+class LeftAlone(HttpFailed):
+    """The server failed so often that it is left alone for now; this request was not sent to it."""
+
+    code = "circuit_open"
+
+
+class Misled(HttpFailed):
+    """Redirects lead nowhere: to no acceptable URL, or round and round."""
+
+    code = "bad_redirect"
 
 
 class TooLarge(HttpFailed):

@@ -25,6 +25,8 @@ async def read(chunks: AsyncIterator[bytes], *, encoding: str, limit: int) -> by
             raise HttpFailed("the response's body is damaged", sent=True) from error
         if len(body) > limit:
             raise TooLarge(f"the response has more than {limit} bytes", sent=True)
+        if unpacker is not None and unpacker.unused_data:
+            raise HttpFailed("the response's body goes on behind its end", sent=True)
     if unpacker is not None and body and not unpacker.eof:
         raise HttpFailed("the response's body ends too early", sent=True)
     return bytes(body)
