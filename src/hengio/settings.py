@@ -85,6 +85,22 @@ class Secret(Area):
     hosts: list[str] = Field(description="host names it is bound to; `*.` before a name means those below it")
 
 
+class NetworkSettings(Area):
+    """Where steps may connect to beyond the public Internet."""
+
+    allow: list[str] = Field(
+        default_factory=list,
+        description="hosts, `*.` before a name, addresses and networks that are not public, with `:port` if only that",
+    )
+
+
+class CircuitSettings(Area):
+    """When a server, a database or a file server that is away is left alone for a while."""
+
+    failures: int = Field(5, ge=0, description="failures in a row after which a target is left alone; 0 never does")
+    open_seconds: float = Field(30.0, gt=0, description="how long it is left alone before one use tries it again")
+
+
 class ServerSettings(Area):
     """Where `hengio serve` listens."""
 
@@ -118,10 +134,14 @@ class Settings(BaseSettings):
     s3: S3Settings = S3Settings()
     worker: WorkerSettings = WorkerSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    network: NetworkSettings = NetworkSettings()
+    circuits: CircuitSettings = CircuitSettings()
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     variables: dict[str, Any] = Field(default_factory=dict, description="variables that jobs may use as ${NAME}")
-    connections: dict[str, SecretStr] = Field(default_factory=dict, description="named databases: name = URL")
+    connections: dict[str, SecretStr] = Field(
+        default_factory=dict, description="named databases and HTTP servers: name = URL"
+    )
     secrets: dict[str, Secret] = Field(
         default_factory=dict, description="secrets that modules use by name: name = {value, hosts}"
     )

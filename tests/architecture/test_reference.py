@@ -14,7 +14,15 @@ from typer.main import get_command
 from hengio import errors
 from hengio.api.metrics import families
 from hengio.cli.main import app
-from hengio.definition.configs import CONFIGS, CsvFormat, Transformations, XlsxFormat
+from hengio.definition.configs import (
+    CONFIGS,
+    BasicAuth,
+    BearerAuth,
+    CsvFormat,
+    OAuth2Auth,
+    Transformations,
+    XlsxFormat,
+)
 from hengio.definition.expressions import condition
 from hengio.definition.parse import read
 from hengio.definition.validate import validate
@@ -59,7 +67,8 @@ def metrics() -> set[str]:
 
 
 def definition_fields() -> set[str]:
-    structs = (Job, Step, *CONFIGS.values(), CsvFormat, XlsxFormat, Transformations)
+    auth = (BasicAuth, BearerAuth, OAuth2Auth)
+    structs = (Job, Step, *CONFIGS.values(), *auth, CsvFormat, XlsxFormat, Transformations)
     return {field.name for struct in structs for field in fields(struct)}
 
 

@@ -5,6 +5,7 @@ Any field may be a template at creation; types are then checked after it is reso
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
@@ -51,13 +52,17 @@ class BearerAuth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class OAuth2Auth(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="oauth2"
 ):
-    """A token that the step fetches with its client's credentials (RFC 6749, 4.4), kept until it expires."""
+    """A token that the step fetches with its client's credentials (RFC 6749, 4.4), kept until it expires.
+
+    The credentials travel as basic authentication or, for servers that want that, in the form (2.3.1).
+    """
 
     token_url: str
     client_id: str
     client_secret: str
     scope: str | None = None
     audience: str | None = None
+    credentials_in: Literal["header", "body"] = "header"
 
 
 HttpAuth = BasicAuth | BearerAuth | OAuth2Auth
@@ -67,7 +72,7 @@ HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 class HttpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One HTTP request (H4). A string `body` is sent as it is, anything else as JSON.
 
-    With a `connection`, `url` may be a path below its URL, and its headers and authentication are the request's.
+    With a `connection`, `url` is a path below its URL, and its headers and authentication are the request's.
     `success_statuses` are numbers or texts such as `2xx`; without them 200 to 299.
     """
 
@@ -81,6 +86,14 @@ class HttpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     follow_redirects: bool = True
     success_statuses: tuple[int | str, ...] | None = None
     max_response_bytes: int = 16 << 20
+
+
+_STATUSES = re.compile(r"[2-5](?:[0-9]{2}|xx|XX)")
+
+
+def is_statuses(text: str) -> bool:
+    """Whether a text of `success_statuses` is a status or a class of them."""
+    return _STATUSES.fullmatch(text) is not None
 
 
 class SftpPassword(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="password"):
@@ -201,6 +214,7 @@ class FileConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
 
 CONFIGS: dict[StepType, type[Struct]] = {
     "wasm": WasmConfig,
+    "http": HttpConfig,
     "database": DatabaseConfig,
     "file_processing": FileConfig,
 }

@@ -7,9 +7,13 @@ from typing import Any
 
 import msgspec
 
+from hengio import url as urls
 from hengio.definition import ranges, words
+from hengio.definition.configs import is_statuses
 from hengio.definition.findings import Findings
+from hengio.definition.headers import settable
 from hengio.definition.templates import is_template
+from hengio.errors import Refused
 from hengio.grants.check import fault
 from hengio.model.grant import PERMISSIONS, Grant
 from hengio.model.job import Job
@@ -43,6 +47,8 @@ def check_step(step: Step, findings: Findings, path: str) -> None:
     match step.type:
         case "wasm":
             _check_module(step.config, findings, f"{path}.config")
+        case "http":
+            _check_http(step.config, findings, f"{path}.config")
         case "database":
             _check_database(step.config, findings, f"{path}.config")
         case "file_processing":
@@ -80,6 +86,26 @@ def _check_grant(grant: Any, findings: Findings, path: str) -> None:
     problem = fault(Grant(grant["permission"], resource))
     if problem is not None:
         findings.error(f"{path}.{problem.path}", problem.message, problem.hint)
+
+
+def _check_http(config: dict[str, Any], findings: Findings, path: str) -> None:
+    url = config.get("url")
+    if isinstance(url, str) and not is_template(url) and config.get("connection") is None:
+        try:
+            urls.parse(url)
+        except Refused as error:
+            findings.error(f"{path}.url", error.message, error.hint)
+    headers = config.get("headers")
+    for name in headers if isinstance(headers, dict) else ():
+        if not settable(name):
+            findings.error(words.child(f"{path}.headers", name), "is no header that a step can set")
+    statuses = config.get("success_statuses")
+    for place, each in enumerate(statuses if isinstance(statuses, (list, tuple)) else ()):
+        if isinstance(each, str) and not is_template(each) and not is_statuses(each):
+            hint = 'write a number such as 204, or a class such as "2xx"'
+            findings.error(f"{path}.success_statuses[{place}]", f"{words.shown(each)} is no status", hint)
+    if isinstance(url, str) and url.lower().startswith("http://") and isinstance(config.get("auth"), dict):
+        findings.warn(f"{path}.auth", "the credentials travel in the clear", "write https://")
 
 
 def _check_database(config: dict[str, Any], findings: Findings, path: str) -> None:

@@ -49,6 +49,11 @@ STEP: Mapping[str, Range] = {"timeout_seconds": _POSITIVE, "max_visits": Range(1
 RETRY: Mapping[str, Range] = {"max_retries": Range(0, 10), "delays_seconds": Range(0), "jitter": Range(0, 1)}
 CONFIG: Mapping[str, Mapping[str, Range]] = {
     "wasm": {"fuel_limit": Range(1, (1 << 63) - 1), "timeout_seconds": _POSITIVE, "memory_limit_mb": Range(1, 4096)},
+    "http": {
+        "timeout_seconds": _POSITIVE,
+        "success_statuses": Range(200, 599),
+        "max_response_bytes": Range(1, 64 << 20),
+    },
     "database": {"max_rows": _COUNT, "timeout_seconds": _POSITIVE},
     "file_processing": {"max_rows": _COUNT},
 }

@@ -30,12 +30,14 @@ from hengio.steps.protocol import StepType
 from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
+from hengio.targets.connections import is_http
 from hengio.targets.databases import Databases
 from hengio.wiring.artefacts import open_artefacts
 from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.tapes import make_tapes
+from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
@@ -101,8 +103,13 @@ async def embedded(
         dispatcher, events = LocalDispatcher(), Events()
         outputs = Outputs(areas.outputs)
         modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock, storage.audit)
+        breakers = open_breakers(settings, clock)
         capabilities = await stack.enter_async_context(
-            open_capabilities(settings, databases=databases, files=areas.files)
+            open_capabilities(settings, databases=databases, files=areas.files, breakers=breakers)
+        )
+        guard, http_targets = open_guard(settings), open_http_targets(settings)
+        http = await stack.enter_async_context(
+            open_http_step(guard=guard, breakers=breakers, connections=http_targets, clock=clock)
         )
         world = World(capabilities=capabilities, audit=storage.audit, clock=clock)
         allowed = Allowed(
@@ -113,6 +120,7 @@ async def embedded(
         tapes = make_tapes(settings, areas.tapes, clock)
         types: dict[str, StepType] = {
             "wasm": WasmStep(sandbox, modules, allowed=allowed, world=world, tapes=tapes),
+            "http": http,
             "database": DatabaseStep(databases),
             "file_processing": FileStep(areas.files),
         }
@@ -180,4 +188,5 @@ async def _together() -> AsyncIterator[asyncio.TaskGroup]:
 def open_databases(settings: Settings) -> Databases:
     """The named connections of database steps; SQLite files lie under the data folder's `databases/`."""
     urls = {name: url.get_secret_value() for name, url in settings.connections.items()}
+    urls = {name: url for name, url in urls.items() if not is_http(url)}
     return Databases(urls, folder=Path(settings.data_dir) / "databases")

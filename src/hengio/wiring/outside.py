@@ -14,15 +14,18 @@ from hengio.sandbox.host.folders import FolderCapability
 from hengio.sandbox.host.http import HttpCapability
 from hengio.sandbox.host.outside import Capabilities
 from hengio.settings import Settings
+from hengio.targets.breaker import Breakers
 from hengio.targets.databases import Databases
 from hengio.targets.http.client import HttpClient
 from hengio.targets.secrets import KnownSecrets, Secret
 
 
 @asynccontextmanager
-async def open_capabilities(settings: Settings, *, databases: Databases, files: Blobs) -> AsyncIterator[Capabilities]:
+async def open_capabilities(
+    settings: Settings, *, databases: Databases, files: Blobs, breakers: Breakers | None = None
+) -> AsyncIterator[Capabilities]:
     """The capabilities behind the host functions; the connections of HTTP end with it."""
-    client = HttpClient()
+    client = HttpClient(breakers=breakers)
     file, folder = FileCapability(files), FolderCapability(files)
     try:
         yield Capabilities(

@@ -1,0 +1,1 @@
+"""What an HTTP step sends, and what it makes of the answer (H4)."""
