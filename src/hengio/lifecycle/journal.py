@@ -7,7 +7,8 @@ goes on only after its own row is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
 from hengio.errors import Unavailable
 from hengio.log import get_logger
@@ -20,6 +21,12 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 5.0
 
 Waiting = tuple[Entry, "asyncio.Future[Answer]"]
+
+
+class Writes(Protocol):
+    """Where a passage writes what happened, and learns whether it holds."""
+
+    def write(self, entry: Entry) -> Awaitable[Answer]: ...
 
 
 class Journal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import structlog
@@ -23,7 +23,7 @@ from hengio.model.module import Limits, Module
 from hengio.model.outcome import Outcome
 from hengio.model.step import Step
 from hengio.model.tape import Origin, Tape, TapeMode
-from hengio.sandbox.host.outside import Capabilities, Scope, ScopedOutside, imported
+from hengio.sandbox.host.outside import Capabilities, Note, Scope, ScopedOutside, imported
 from hengio.sandbox.protocol import Call, Sandbox
 from hengio.steps import guest, verdict
 from hengio.steps.outcome import failed
@@ -123,7 +123,7 @@ class WasmStep:
             outside=outside,
             directories=() if outside is None else outside.scope.directories,
             by=None if left is None else now + left - min(RESERVE, left / 20),
-            tape=self._mode(config),
+            tape="never" if request.rehearsal is not None else self._mode(config),
             tape_bytes=0 if self._tapes is None else self._tapes.most_bytes,
         )
         try:
@@ -175,7 +175,7 @@ class WasmStep:
         if self._world is None or not module.facts.host_io_possible:
             return None
         layers = (module.grants,) if config.permissions is UNSET else (module.grants, config.permissions)
-        scope = Scope(layers=layers, key=request.key, functions=imported(module.facts))
+        scope = Scope(layers=layers, key=request.key, functions=imported(module.facts), note=_note(request))
         return self._world.capabilities.of(scope)
 
     async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
@@ -233,6 +233,17 @@ class WasmStep:
             timeout_seconds=seconds if left is None else min(seconds, left),
             memory_bytes=min(asked, highest.memory_bytes),
         )
+
+
+def _note(request: StepRequest) -> Note | None:
+    """Where a dry run notes what the module would change."""
+    if (rehearsal := request.rehearsal) is None:
+        return None
+
+    def note(kind: Literal["http", "database", "file"], what: dict[str, Any]) -> None:
+        rehearsal.note(kind, step_id=request.step.id, visit=request.visit, attempt=request.attempt, what=what)
+
+    return note
 
 
 @dataclass(frozen=True, slots=True)

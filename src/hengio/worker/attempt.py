@@ -24,6 +24,7 @@ from hengio.model.execution import Execution, StepRun, StepStatus
 from hengio.model.job import Job
 from hengio.model.outcome import Failure, LogLine
 from hengio.steps.protocol import StepRequest, StepResult, StepType
+from hengio.steps.rehearsal import Rehearsal
 
 log = get_logger("worker")
 module_log = get_logger("module")
@@ -44,7 +45,8 @@ class Ran(Struct, frozen=True):
 class Attempts:
     """Runs attempts.
 
-    `log_modules` also writes what modules log to the structured log; a terminal that shows it itself turns it off.
+    `log_modules` also writes what modules log to the structured log; a terminal that shows it itself turns it off. With
+    a `rehearsal` they change nothing outside.
     """
 
     types: Mapping[str, StepType]
@@ -52,6 +54,7 @@ class Attempts:
     events: Events
     clock: Clock
     log_modules: bool = True
+    rehearsal: Rehearsal | None = None
 
     async def run(self, ready: Ready, *, execution: Execution, job: Job, left_seconds: float) -> Ran:
         """Run the step and describe how it ended; the caller numbers and journals the row."""
@@ -112,6 +115,7 @@ class Attempts:
             context=ready.context,
             timeout_seconds=None if limit == UNLIMITED else limit,
             on_log=on_log,
+            rehearsal=self.rehearsal,
         )
 
     async def _result(self, request: StepRequest) -> StepResult:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from hengio.clock import SECOND, Clock, Micros
 from hengio.lifecycle.advance import Ended, Ready, Skipped, Walk
-from hengio.lifecycle.journal import Journal
+from hengio.lifecycle.journal import Writes
 from hengio.model.execution import Execution, ExecutionState, StepRun, StepStatus
 from hengio.model.job import Job
 from hengio.model.outcome import Failure
@@ -50,7 +50,7 @@ class Passage:
     job: Job
     walk: Walk
     attempts: Attempts
-    journal: Journal
+    journal: Writes
     clock: Clock
     stopping: asyncio.Event
     sequence: int = 0

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from hengio import codec
-from hengio.clock import SECOND, Clock, to_datetime, to_iso
+from hengio.clock import SECOND, Clock
 from hengio.definition.context import Context
 from hengio.dispatch.events import Events
 from hengio.dispatch.protocol import Delivery
@@ -38,12 +35,12 @@ from hengio.storage.protocol import (
     Work,
 )
 from hengio.worker.attempt import Attempts
+from hengio.worker.opening import opening
 from hengio.worker.passage import LostClaim, Passage
 
 log = get_logger("worker")
 
 AWAY_SECONDS = 5.0
-DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(slots=True)
@@ -181,15 +178,7 @@ class Runner:
             del self.passages[execution.id]
 
     def _passage(self, execution: Execution, job: Job) -> Passage:
-        started = execution.nominal_time if execution.nominal_time is not None else execution.created_at
-        base = {
-            "input": codec.decode(execution.input),
-            "execution_id": execution.id,
-            "job_id": execution.job_id,
-            "nominal_time": None if execution.nominal_time is None else to_iso(execution.nominal_time),
-            "execution_date": _zone_date(started // (60 * SECOND)),
-        }
-        context = Context(base=base, admin=self.variables, secret_names=self.secret_names)
+        context = Context(base=opening(execution), admin=self.variables, secret_names=self.secret_names)
         return Passage(
             execution=execution,
             job=job,
@@ -265,9 +254,3 @@ class Runner:
             if why:
                 data["failure"] = why
             self.attempts.tell("execution.finished", execution.id, None, data)
-
-
-@lru_cache(maxsize=64)
-def _zone_date(minute: int) -> str:
-    """The date of that minute since 1970 in the default zone; remembered, since executions of one minute share it."""
-    return to_datetime(minute * 60 * SECOND).astimezone(DEFAULT_ZONE).date().isoformat()

@@ -14,7 +14,7 @@ from hengio.grants import database
 from hengio.model.grant import Grant, Permission
 from hengio.sandbox.host import statement
 from hengio.sandbox.host.answer import answered, denied
-from hengio.sandbox.host.outside import Layer, Scope
+from hengio.sandbox.host.outside import Layer, Note, Scope
 from hengio.sandbox.host.statement import Statement
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.databases import Databases
@@ -93,6 +93,8 @@ class DatabaseCapability:
         writes = any(each.writes for each in read)
         most = scope.database_rows
         rows = most if request.max_rows is None else max(0, min(request.max_rows, most))
+        if writes and scope.note is not None:
+            return _noted(request, queries, scope.note)
         places = [f"statements[{at}]" for at in range(len(queries))] if request.query is UNSET else [""]
         work = [
             Work(query.query, [{} if query.parameters is None else query.parameters], place)
@@ -111,6 +113,15 @@ class DatabaseCapability:
             return answered(_status(error), error.message, wrote=writes and not isinstance(error, Refused))
         reply = replies[0] if request.statements is UNSET else replies
         return Answered(status=Status.OK, reply=codec.encode(reply), wrote=writes)
+
+
+def _noted(request: DatabaseRequest, queries: list[Query], note: Note) -> Answered:
+    """In a dry run: what would be changed is told instead, and nothing is found changed."""
+    statements = [{"query": query.query, "parameters": query.parameters} for query in queries]
+    note("database", {"connection": request.connection, "statements": statements})
+    nothing = {"rows": [], "row_count": 0, "affected_rows": 0}
+    reply = nothing if request.statements is UNSET else [nothing for _ in queries]
+    return Answered(status=Status.OK, reply=codec.encode(reply), wrote=False)
 
 
 class _Rights:

@@ -16,7 +16,7 @@ from hengio.errors import Refused
 from hengio.grants import http as patterns
 from hengio.model.grant import Grant, Permission
 from hengio.sandbox.host.answer import answered, denied
-from hengio.sandbox.host.outside import Scope
+from hengio.sandbox.host.outside import Note, Scope
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.http.client import Bounds, HttpClient
 from hengio.targets.http.idempotency import keyed
@@ -25,6 +25,8 @@ from hengio.targets.secrets import Secrets, redacted
 from hengio.url import Address, Url
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_TOLD = 2_000
+"""Bytes of a body that a dry run tells."""
 _STATUS = {"deadline": Status.DEADLINE, "limit_exceeded": Status.LIMIT_EXCEEDED}
 
 
@@ -108,6 +110,8 @@ class HttpCapability:
     async def _send(self, request: Request, scope: Scope, bounds: Bounds, hidden: tuple[str, ...]) -> Answered:
         writes = request.method not in READS
         try:
+            if writes and scope.note is not None:
+                return _noted(request, scope, scope.note, hidden)
             response = await self._client.send(request, permit=_Permit(scope), bounds=bounds)
         except _Denied as refused:
             answer = denied(refused.grant, left_out=refused.left_out)
@@ -138,6 +142,16 @@ class HttpCapability:
             raise Refused(f"the secret '{auth.secret}' cannot be sent in the header '{name}'")
         parts = secret.value.split(":", 1) if auth.type == "basic" else []
         return ((name, value),), (secret.value, *parts[1:])
+
+
+def _noted(request: Request, scope: Scope, note: Note, hidden: tuple[str, ...]) -> Answered:
+    """In a dry run: the grants have their say, and then the request is told instead of sent."""
+    _Permit(scope).hop(request.method, request.url)
+    body = redacted(request.body[:_TOLD].decode(errors="replace"), hidden)
+    headers = {name: "***" if name in request.private else redacted(value, hidden) for name, value in request.headers}
+    note("http", {"method": request.method, "url": str(request.url), "headers": headers, "body": body or None})
+    reply = codec.encode({"status": 200, "headers": {}, "body": ""})
+    return Answered(status=Status.OK, reply=reply, wrote=False)
 
 
 def needed(method: str) -> Permission:

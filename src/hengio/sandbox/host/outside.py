@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
 import structlog
 from msgspec import Struct, field
@@ -16,6 +16,7 @@ from hengio.sandbox.protocol import Answered, Ask, Directory, OutsideFunction, S
 log = structlog.get_logger("hengio.sandbox")
 DENIED = answered(Status.PERMISSION_DENIED, "this call may reach nothing outside its execution")
 Layer = tuple[Grant, ...]
+Note = Callable[[Literal["http", "database", "file"], dict[str, Any]], None]
 _OFFERED: tuple[OutsideFunction, ...] = ("http_request", "db_query", "file_read", "file_write")
 _DIRECTORIES: frozenset[OutsideFunction] = frozenset(
     {"file_read", "file_write", "file_find", "file_list", "file_admit"}
@@ -30,12 +31,14 @@ class Scope(Struct, frozen=True, kw_only=True):
     """Who asks. A request is allowed if **every** layer holds a grant for it: first what an administrator granted the
     module, then what the job narrows that to. `key` is (root execution, step, visit) as text, equal on retry, rerun and
     redrive: with a request's number it makes an idempotency key. `functions` are those that the module imports, in
-    whatever way (None: all): a guest that asks for another one is no longer held by the engine.
+    whatever way (None: all): a guest that asks for another one is no longer held by the engine. With a `note`
+    nothing outside is changed: what would have been is told there, and answered as if it had been.
     """
 
     layers: tuple[Layer, ...]
     key: str
     functions: frozenset[OutsideFunction] | None = None
+    note: Note | None = None
     http_bytes: int = 16 << 20
     database_rows: int = 10_000
     file_bytes: int = 64 << 20
