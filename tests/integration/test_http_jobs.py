@@ -11,6 +11,7 @@ from hengio.errors import Refused
 from hengio.model.execution import ExecutionState
 from hengio.settings import CircuitSettings, NetworkSettings, Settings
 from hengio.wiring.embedded import embedded
+from tests.support.waiting import eventually
 from tests.support.web import always, response, serving
 
 JOB = {
@@ -53,3 +54,25 @@ async def test_settings_that_mean_nothing_are_refused_at_the_start(tmp_path: Pat
     with pytest.raises(Refused, match="connection 'erp'"):
         async with embedded(settings(tmp_path, erp="https://u:hunter22@a.example/")):
             pass
+
+
+@pytest.mark.requirement("H5.5")
+async def test_a_circuit_that_opened_can_be_seen_and_is_forgotten_with_the_process(tmp_path: Path) -> None:
+    async with serving(always(response(status="503 Service Unavailable"))) as web:
+        chosen = settings(tmp_path, erp=web.url("/v1"), db="sqlite:///x.db")
+        async with embedded(chosen) as system:
+            stored, _ = await system.jobs.apply(JOB)
+            first = await system.jobs.run(stored, given={"page": 3})
+            second = await system.jobs.run(stored, given={"page": 3})
+            codes = [run.execution.failure.code for run in (first, second) if run.execution.failure]
+            assert codes[1] == "circuit_open"
+            assert len(web.seen) == 1
+
+            async def opened() -> bool:
+                return bool(await system.storage.circuits.all())
+
+            await eventually(opened)
+            [(circuit, _)] = await system.storage.circuits.all()
+            assert (circuit.target, circuit.state.value) == (f"http 127.0.0.1:{web.port}", "open")
+    async with embedded(chosen) as system:
+        assert await system.storage.circuits.all() == []

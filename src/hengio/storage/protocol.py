@@ -218,6 +218,10 @@ class CircuitStore(Protocol):
 
     async def put(self, circuit: Circuit, *, worker: str) -> None: ...
 
+    async def forget(self, *, worker: str | None) -> None:
+        """Drop what that worker told; None: what any told (only a process that is alone on the database may say so)."""
+        ...
+
     async def all(self) -> list[tuple[Circuit, str]]:
         """Every circuit that is not closed, with the worker that told it."""
         ...

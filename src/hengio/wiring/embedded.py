@@ -39,6 +39,7 @@ from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.tapes import make_tapes
 from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
 from hengio.worker.attempt import Attempts
+from hengio.worker.circuits import KeptCircuits
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
 
@@ -103,7 +104,10 @@ async def embedded(
         dispatcher, events = LocalDispatcher(), Events()
         outputs = Outputs(areas.outputs)
         modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock, storage.audit)
-        breakers = open_breakers(settings, clock)
+        name = f"{socket.gethostname()}-{os.getpid()}"
+        circuits = KeptCircuits(storage.circuits, worker=name)
+        await storage.circuits.forget(worker=None if settings.database_file is not None else name)
+        breakers = open_breakers(settings, clock, on_change=circuits.tell)
         capabilities = await stack.enter_async_context(
             open_capabilities(settings, databases=databases, files=areas.files, breakers=breakers)
         )
@@ -125,7 +129,7 @@ async def embedded(
             "file_processing": FileStep(areas.files),
         }
         runner = Runner(
-            name=f"{socket.gethostname()}-{os.getpid()}",
+            name=name,
             storage=storage,
             journal=journal,
             attempts=Attempts(types, outputs, events, clock, log_modules),
@@ -157,11 +161,13 @@ async def embedded(
             group.create_task(worker.run(), name="worker")
             watching = group.create_task(reconciler.run(), name="reconciler")
             sweeping = group.create_task(tapes.run(), name="tapes")
+            keeping = group.create_task(circuits.run(), name="circuits")
             try:
                 yield System(settings, storage, areas, events, sandbox, modules, jobs, executions, recovered)
             finally:
                 watching.cancel()
                 sweeping.cancel()
+                keeping.cancel()
                 await worker.stop(deadline_seconds=settings.worker.stop_seconds)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from hengio.clock import Clock
+from hengio.model.circuit import Circuit
 from hengio.settings import Settings
 from hengio.steps.http import HttpStep
 from hengio.targets.breaker import BreakerPolicy, Breakers
@@ -20,10 +21,11 @@ def open_guard(settings: Settings) -> Guard:
     return Guard(settings.network.allow)
 
 
-def open_breakers(settings: Settings, clock: Clock) -> Breakers:
+def open_breakers(settings: Settings, clock: Clock, *, on_change: Callable[[Circuit], None]) -> Breakers:
     """The circuits that all parts of a process share."""
     chosen = settings.circuits
-    return Breakers(clock, BreakerPolicy(failures=chosen.failures, open_seconds=chosen.open_seconds))
+    policy = BreakerPolicy(failures=chosen.failures, open_seconds=chosen.open_seconds)
+    return Breakers(clock, policy, on_change=on_change)
 
 
 def open_http_targets(settings: Settings) -> HttpTargets:

@@ -7,6 +7,7 @@ import pytest
 from hengio.clock import SECOND
 from hengio.lifecycle.retries import may_retry, retries_left, retry_at
 from hengio.model.execution import StepStatus
+from hengio.model.outcome import Failure
 from hengio.model.policy import Retry
 from tests.support.builders import NOON, a_job, a_run, a_step
 
@@ -29,6 +30,13 @@ def test_delays_are_the_authors_if_given() -> None:
 
 def test_no_delays_means_at_once() -> None:
     assert delays(Retry(delays_seconds=()), 2) == [0, 0]
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(3, 5), (90, 90), (10**9, 3600), (-1, 5), ("soon", 5)])
+def test_a_server_that_asks_to_be_left_alone_is_for_an_hour_at_most(asked: object, waited: float) -> None:
+    failure = Failure("http_status", "429", details={"retry_after_seconds": asked})
+    run = a_run("a", completed_at=NOON, failure=failure)
+    assert retry_at(a_step("a", retry=Retry(jitter=0.0)), run) == NOON + waited * SECOND
 
 
 @pytest.mark.requirement("H5.3")

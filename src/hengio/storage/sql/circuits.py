@@ -35,6 +35,10 @@ class SqlCircuits:
 
         await self._database.write(write)
 
+    async def forget(self, *, worker: str | None) -> None:
+        gone = delete(_circuits) if worker is None else delete(_circuits).where(_circuits.c.worker == worker)
+        await self._database.write(lambda connection: connection.execute(gone))
+
     async def all(self) -> list[tuple[Circuit, str]]:
         query = select(_circuits).order_by(_circuits.c.target, _circuits.c.worker)
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
