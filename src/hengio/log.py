@@ -1,17 +1,42 @@
-"""Structured logs, one JSON object a line (H9), or coloured text on a terminal. Secrets are never passed to them."""
+"""Structured logs, one JSON object a line (H9), or coloured text on a terminal.
+
+Secrets are not passed to them, and cut out if they are.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import structlog
 
 LOCK = threading.Lock()
 LogFormat = Literal["json", "text"]
+_LEAST_LETTERS = 4
+_hidden: dict[int, re.Pattern[str]] = {}
+"""What lines do not show, by who said so."""
+
+
+def hide(owner: int, texts: Iterable[str]) -> None:
+    """From now on no line shows these texts, instead of those that this owner named before. It is the second wall: what
+    is secret is masked before it is logged, this is for what an unforeseen error quotes."""
+    wanted = sorted({text for text in texts if len(text) >= _LEAST_LETTERS}, key=len, reverse=True)
+    if wanted:
+        _hidden[owner] = re.compile("|".join(map(re.escape, wanted)))
+    else:
+        _hidden.pop(owner, None)
+
+
+def _without_hidden(_: Any, __: str, line: Any) -> Any:
+    if isinstance(line, str):
+        for pattern in _hidden.values():
+            line = pattern.sub("********", line)
+    return line
 
 
 def get_logger(area: str) -> Any:
@@ -37,6 +62,7 @@ def configure(*, level: str = "info", style: LogFormat = "json") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
+            _without_hidden,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=StandardError,

@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="32 random bytes or more, base64 or hexadecimal; default: made once in data_dir"
     )
+    previous_secret_keys: list[SecretStr] = Field(
+        default_factory=list, description="earlier values of secret_key, by which stored values can still be read"
+    )
     s3: S3Settings = S3Settings()
     worker: WorkerSettings = WorkerSettings()
     sandbox: SandboxSettings = SandboxSettings()
@@ -151,6 +154,13 @@ class Settings(BaseSettings):
     def _is_secret(cls, given: SecretStr | None) -> SecretStr | None:
         if given is not None:
             secret.decode(given.get_secret_value())
+        return given
+
+    @field_validator("previous_secret_keys")
+    @classmethod
+    def _are_secrets(cls, given: list[SecretStr]) -> list[SecretStr]:
+        for one in given:
+            secret.decode(one.get_secret_value())
         return given
 
     @classmethod

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hengio.sandbox.tapes import spellings
-from hengio.sandbox.tapes.redact import Redactor, Sensitive
+from hengio.redaction import spellings
+from hengio.redaction.redact import Redactor, Sensitive
 
 SHORT = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 MIB = 1 << 20

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hengio import codec
 from hengio.model.tape import Tape
+from hengio.redaction.redact import Redactor, sensitive
 from hengio.sandbox.protocol import Answered, Ask, Status
-from hengio.sandbox.tapes.redact import Redactor, sensitive
 from hengio.sandbox.tapes.replay import Replayed
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import WASI, Variables, entry, reactor, text

@@ -10,9 +10,9 @@ import pytest
 
 from hengio.model.outcome import OutcomeKind
 from hengio.model.tape import ContextCall, Random, Request, Sleep, Times
+from hengio.redaction.redact import Sensitive
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.sandbox.tapes.keep import kept
-from hengio.sandbox.tapes.redact import Sensitive
 from hengio.sandbox.wasmtime.library import SandboxSettings
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import ECHO, SPIN, WASI, Variables, command, entry, fetching, make_call, reactor, text

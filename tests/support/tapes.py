@@ -10,10 +10,10 @@ import msgspec
 from hengio.model.module import Limits
 from hengio.model.outcome import Outcome
 from hengio.model.tape import Tape
+from hengio.redaction.redact import Sensitive
 from hengio.sandbox.protocol import Outside
 from hengio.sandbox.tapes import file, replay
 from hengio.sandbox.tapes.keep import kept
-from hengio.sandbox.tapes.redact import Sensitive
 from hengio.sandbox.tapes.replay import Replayed
 from hengio.sandbox.wasmtime.sandbox import WasmtimeSandbox
 from tests.support.guests import digest, entry, fetching, make_call, reactor, text

@@ -23,6 +23,7 @@ from hengio.model.outcome import Failure
 from hengio.service.executions import ExecutionService
 from hengio.steps.protocol import StepRequest, StepResult
 from hengio.storage.protocol import Storage, StoredJob
+from hengio.vault.known import Fixed
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
@@ -170,7 +171,7 @@ async def working(
         events=events,
         clock=clock,
         definitions=Definitions(storage.jobs),
-        variables={},
+        variables=Fixed({}),
         lease_seconds=lease_seconds,
     )
     worker = Worker(runner, dispatcher, at_once=at_once)

@@ -13,8 +13,8 @@ import pytest
 from hengio.blobs.store import open_blobs
 from hengio.clock import SystemClock
 from hengio.model.tape import Origin, Tape
+from hengio.redaction.redact import Sensitive
 from hengio.sandbox.tapes.keep import kept
-from hengio.sandbox.tapes.redact import Sensitive
 from hengio.steps.tapes import Tapes
 from tests.unit.test_tape_files import TAPE
 

@@ -44,10 +44,11 @@ class Context:
     """One branch's view: what the execution was given, the variables as it sees them, the steps that ran before it.
 
     `admin` holds the variables an administrator defined, of which `secret_names` are sensitive; modules may neither
-    write the former nor read the latter unasked. `variables` are the execution's own.
+    write the former nor read the latter unasked. `variables` are the execution's own. `locked` says of variables that
+    are defined but cannot be read why not.
     """
 
-    __slots__ = ("admin", "base", "secret_names", "steps", "variables")
+    __slots__ = ("admin", "base", "locked", "secret_names", "steps", "variables")
 
     def __init__(
         self,
@@ -57,12 +58,14 @@ class Context:
         secret_names: frozenset[str] = frozenset(),
         variables: dict[str, Any] | None = None,
         steps: dict[str, StepEntry] | None = None,
+        locked: Mapping[str, str] | None = None,
     ) -> None:
         self.base = base
         self.admin = admin
         self.secret_names = secret_names
         self.variables = variables if variables is not None else {}
         self.steps = steps if steps is not None else {}
+        self.locked = locked if locked is not None else {}
 
     def fork(self) -> Context:
         """The view of a new branch: everything as it is now, and nothing that is written elsewhere afterwards."""
@@ -72,6 +75,7 @@ class Context:
             secret_names=self.secret_names,
             variables=dict(self.variables),
             steps=dict(self.steps),
+            locked=self.locked,
         )
 
     def merge(self, patch: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hengio import codec
@@ -20,6 +20,7 @@ from hengio.model.audit import AuditAction, AuditEntry
 from hengio.model.event import Event
 from hengio.model.execution import FINAL, Execution, StepRun
 from hengio.service.catalog import Installed
+from hengio.service.names import Names
 from hengio.storage.protocol import Storage, StoredJob
 
 POLL_SECONDS = 1.0
@@ -43,13 +44,14 @@ class JobService:
     events: Events
     outputs: Outputs
     clock: Clock
-    variables: Collection[str]
-    connections: Collection[str]
+    names: Names
 
     async def check(self, document: Json) -> Report:
         """Validate a definition against the modules, variables and connections of this installation (R13.1)."""
         modules = tuple(await self.storage.modules.all())
-        return validate(document, catalog=Installed(modules, self.variables, self.connections))
+        name = document.get("name") if isinstance(document, dict) else None
+        variables = await self.names.variables(name if isinstance(name, str) else None)
+        return validate(document, catalog=Installed(modules, variables, await self.names.connections()))
 
     async def apply(self, document: Json, *, by: str = "") -> tuple[StoredJob, Report]:
         """Validate and store a definition. Raises `InvalidDefinition` with every problem."""

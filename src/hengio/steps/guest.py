@@ -12,7 +12,7 @@ from hengio.clock import to_iso
 from hengio.definition import lookup, templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context, StepEntry, merged
-from hengio.sandbox.tapes.redact import Sensitive, sensitive
+from hengio.redaction.redact import Sensitive, sensitive
 from hengio.steps.protocol import StepRequest
 
 ABI_VERSION = 1

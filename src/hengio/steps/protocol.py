@@ -13,13 +13,15 @@ from hengio.model.execution import Execution
 from hengio.model.job import Job
 from hengio.model.outcome import Failure, LogLine
 from hengio.model.step import Step
+from hengio.redaction.mask import IDLE, Mask
 from hengio.steps.rehearsal import Rehearsal
 
 
 class StepRequest(Struct, frozen=True, kw_only=True):
     """One attempt of one step. `context` is the branch's own view; `timeout_seconds` is what is left of every limit.
 
-    With a `rehearsal` nothing outside may be changed: what would have been is noted there.
+    With a `rehearsal` nothing outside may be changed: what would have been is noted there. `mask` takes sensitive
+    values out of what the step itself writes elsewhere, such as the audit log; its result is masked by who called it.
     """
 
     execution: Execution
@@ -31,6 +33,7 @@ class StepRequest(Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None
     on_log: Callable[[LogLine], None]
     rehearsal: Rehearsal | None = None
+    mask: Mask = IDLE
 
     @property
     def key(self) -> str:

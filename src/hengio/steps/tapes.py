@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,9 +13,9 @@ from hengio.blobs.protocol import Blobs
 from hengio.clock import SECOND, Clock
 from hengio.errors import HengioError
 from hengio.model.tape import Origin, Tape, TapeMode
+from hengio.redaction.redact import Sensitive
 from hengio.sandbox.tapes import file
 from hengio.sandbox.tapes.keep import kept
-from hengio.sandbox.tapes.redact import Sensitive
 
 log = structlog.get_logger("hengio.tapes")
 _SECONDS = 5.0
@@ -29,8 +29,8 @@ _BETWEEN_SWEEPS_SECONDS = 3_600.0
 class Tapes:
     """Stores tapes, redacted, and deletes old ones.
 
-    `mode` holds where a step does not say. `always_sensitive` are values that no guest is given, and that stand in no
-    tape even if an answer from outside holds them: passwords, and secrets that the host fills in.
+    `mode` holds where a step does not say. `always_sensitive` returns the values that no guest is given, and that
+    stand in no tape even if an answer from outside holds them: passwords, and secrets that the host fills in.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Tapes:
         mode: TapeMode,
         most_bytes: int,
         days: float,
-        always_sensitive: tuple[Sensitive, ...] = (),
+        always_sensitive: Callable[[], Iterable[Sensitive]] = tuple,
     ) -> None:
         self._area = area
         self._clock = clock
@@ -104,8 +104,10 @@ class Tapes:
     async def _packed(self, tape: Tape, values: list[Sensitive]) -> bytes:
         """The tape as it is stored. One whose step does not wait any more is not begun."""
 
+        always = [*self._always_sensitive()]
+
         def pack() -> bytes:
-            return file.pack(kept(tape, [*self._always_sensitive, *values], most_bytes=self.most_bytes))
+            return file.pack(kept(tape, [*always, *values], most_bytes=self.most_bytes))
 
         begun = self._cleaning.submit(pack)
         self._begun.append(begun)

@@ -41,10 +41,15 @@ def audited(
             at=at,
             action=action,
             actor=f"module:{reference}",
-            subject=subject,
+            subject=request.mask.text(subject),
             execution_id=request.execution.id,
             step_id=request.step.id,
-            detail={"job": request.job.name, "module_id": module.id, "digest": module.digest, **detail},
+            detail={
+                "job": request.job.name,
+                "module_id": module.id,
+                "digest": module.digest,
+                **request.mask.value(detail),
+            },
         )
 
     entries = [

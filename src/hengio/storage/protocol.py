@@ -20,6 +20,7 @@ from hengio.model.grant import Grant
 from hengio.model.job import Job
 from hengio.model.module import Module
 from hengio.model.outcome import Failure
+from hengio.storage.vault import ConnectionStore, VariableStore, VaultStore
 
 
 class Begin(Struct, frozen=True):
@@ -98,10 +99,12 @@ class Blocked(Struct, frozen=True):
 
 
 class Claimed(Struct, frozen=True):
-    """The execution as claimed. `lost` says that the claim before this one was neither parked nor closed."""
+    """The execution as claimed. `lost` says that the claim before this one was neither parked nor closed; `revision` is
+    that of variables and connections at the moment of the claim."""
 
     execution: Execution
     lost: bool
+    revision: int = 0
 
 
 class Parked(Struct, frozen=True):
@@ -333,6 +336,15 @@ class Storage(Protocol):
 
     @property
     def audit(self) -> AuditStore: ...
+
+    @property
+    def variables(self) -> VariableStore: ...
+
+    @property
+    def connections(self) -> ConnectionStore: ...
+
+    @property
+    def vault(self) -> VaultStore: ...
 
     async def open(self) -> None:
         """Connect and bring the tables up to date."""

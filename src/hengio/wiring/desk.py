@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from hengio import log
 from hengio.blobs.protocol import Blobs
 from hengio.clock import SystemClock
 from hengio.dispatch.events import Events
@@ -20,10 +21,12 @@ from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
 from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
+from hengio.service.names import KnownNames
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage, Work
 from hengio.storage.sql.store import open_storage
 from hengio.wiring.objects import open_area
+from hengio.wiring.vault import open_known
 
 
 class Elsewhere(LocalDispatcher):
@@ -57,6 +60,9 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
         storage = open_storage(settings.database)
         stack.push_async_callback(storage.close)
         await storage.open()
+        known = open_known(settings, storage)
+        stack.callback(log.hide, id(known), ())
+        await known.refresh()
         journal = Journal(storage.executions)
         journal.open()
         stack.push_async_callback(journal.close)
@@ -72,8 +78,7 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
                 events=Events(),
                 outputs=outputs,
                 clock=clock,
-                variables=settings.variables,
-                connections=settings.connections,
+                names=KnownNames(known, storage.jobs),
             ),
             ExecutionService(storage=storage, starter=starter, outputs=outputs, clock=clock),
         )

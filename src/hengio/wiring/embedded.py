@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from hengio import log
 from hengio.blobs.protocol import Blobs
 from hengio.clock import Clock, SystemClock
 from hengio.dispatch.events import Events
@@ -23,6 +24,7 @@ from hengio.registry.modules import ModuleRegistry
 from hengio.sandbox.protocol import Sandbox
 from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
+from hengio.service.names import KnownNames
 from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
 from hengio.steps.files import FileStep
@@ -30,13 +32,15 @@ from hengio.steps.protocol import StepType
 from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
-from hengio.targets.connections import is_http
 from hengio.targets.databases import Databases
+from hengio.vault.known import Known
 from hengio.wiring.artefacts import open_artefacts
+from hengio.wiring.live import LiveDatabases
 from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.tapes import make_tapes
+from hengio.wiring.vault import database_url, given_connections, make_masks, open_known
 from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
 from hengio.worker.attempt import Attempts
 from hengio.worker.circuits import KeptCircuits
@@ -96,7 +100,10 @@ async def embedded(
         areas = open_areas(settings)
         sandbox = open_sandbox(settings, artefacts=open_artefacts(settings))
         stack.push_async_callback(sandbox.close)
-        databases = open_databases(settings)
+        known = open_known(settings, storage)
+        stack.callback(log.hide, id(known), ())
+        await known.refresh()
+        databases = open_databases(settings, known)
         stack.push_async_callback(databases.close)
         journal = Journal(storage.executions)
         journal.open()
@@ -121,7 +128,7 @@ async def embedded(
             component=default_limits(settings, component=True),
             highest=highest_limits(settings),
         )
-        tapes = make_tapes(settings, areas.tapes, clock)
+        tapes = make_tapes(settings, areas.tapes, clock, more=known.sensitive)
         types: dict[str, StepType] = {
             "wasm": WasmStep(sandbox, modules, allowed=allowed, world=world, tapes=tapes),
             "http": http,
@@ -132,11 +139,11 @@ async def embedded(
             name=name,
             storage=storage,
             journal=journal,
-            attempts=Attempts(types, outputs, events, clock, log_modules),
+            attempts=Attempts(types, outputs, events, clock, log_modules, make_masks(settings, known)),
             events=events,
             clock=clock,
             definitions=Definitions(storage.jobs),
-            variables=settings.variables,
+            variables=known,
             lease_seconds=settings.worker.lease_seconds,
         )
         worker = Worker(runner, dispatcher, at_once=settings.worker.at_once)
@@ -154,8 +161,7 @@ async def embedded(
             events=events,
             outputs=outputs,
             clock=clock,
-            variables=settings.variables,
-            connections=settings.connections,
+            names=KnownNames(known, storage.jobs),
         )
         async with _together() as group:
             group.create_task(worker.run(), name="worker")
@@ -191,8 +197,13 @@ async def _together() -> AsyncIterator[asyncio.TaskGroup]:
         raise
 
 
-def open_databases(settings: Settings) -> Databases:
-    """The named connections of database steps; SQLite files lie under the data folder's `databases/`."""
-    urls = {name: url.get_secret_value() for name, url in settings.connections.items()}
-    urls = {name: url for name, url in urls.items() if not is_http(url)}
-    return Databases(urls, folder=Path(settings.data_dir) / "databases")
+def open_databases(settings: Settings, known: Known | None = None) -> Databases:
+    """The named connections of database steps, with `known` those that are stored, too; SQLite files lie under the
+    data folder's `databases/`."""
+    given = {
+        name: str(one.document["url"]) for name, one in given_connections(settings).items() if one.type == "database"
+    }
+    folder = Path(settings.data_dir) / "databases"
+    if known is None:
+        return Databases(given, folder=folder)
+    return LiveDatabases(known.connections.typed("database", database_url), given=given, folder=folder)

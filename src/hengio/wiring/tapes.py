@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from hengio.blobs.protocol import Blobs
 from hengio.clock import Clock
-from hengio.sandbox.tapes.redact import Sensitive
+from hengio.redaction.redact import Sensitive
 from hengio.settings import Settings
 from hengio.steps.tapes import Tapes
 
 
-def make_tapes(settings: Settings, area: Blobs, clock: Clock) -> Tapes:
-    """The store of tapes, in an area of the object store."""
+def make_tapes(
+    settings: Settings, area: Blobs, clock: Clock, *, more: Callable[[], Iterable[Sensitive]] = tuple
+) -> Tapes:
+    """The store of tapes, in an area of the object store. `more` are secrets that may stand in no tape, beside those of
+    the settings, as they are then."""
+    always = hidden(settings)
     chosen = settings.sandbox
     return Tapes(
         area,
@@ -21,7 +25,7 @@ def make_tapes(settings: Settings, area: Blobs, clock: Clock) -> Tapes:
         mode=chosen.tape,
         most_bytes=chosen.tape_mb << 20,
         days=chosen.tape_days,
-        always_sensitive=hidden(settings),
+        always_sensitive=lambda: (*always, *more()),
     )
 
 

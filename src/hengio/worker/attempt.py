@@ -25,6 +25,9 @@ from hengio.model.job import Job
 from hengio.model.outcome import Failure, LogLine
 from hengio.steps.protocol import StepRequest, StepResult, StepType
 from hengio.steps.rehearsal import Rehearsal
+from hengio.vault import masks
+from hengio.vault.masks import Masks
+from hengio.worker import masking
 
 log = get_logger("worker")
 module_log = get_logger("module")
@@ -43,7 +46,7 @@ class Ran(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Runs attempts.
+    """Runs attempts. What a step says is masked here, once, on its way to everywhere (H6.3).
 
     `log_modules` also writes what modules log to the structured log; a terminal that shows it itself turns it off. With
     a `rehearsal` they change nothing outside.
@@ -54,11 +57,15 @@ class Attempts:
     events: Events
     clock: Clock
     log_modules: bool = True
+    masks: Masks = masks.NONE
     rehearsal: Rehearsal | None = None
 
     async def run(self, ready: Ready, *, execution: Execution, job: Job, left_seconds: float) -> Ran:
         """Run the step and describe how it ended; the caller numbers and journals the row."""
         started = self.clock.now()
+        if (why := self.masks.locked(ready.step, ready.context)) is not None:
+            result = StepResult(kind="failed", failure=Failure("key_missing", why), retryable=True)
+            return await self._ran(ready, execution, started=started, result=result)
         skip = self._condition(ready)
         if isinstance(skip, StepResult):
             return await self._ran(ready, execution, started=started, result=skip)
@@ -69,7 +76,8 @@ class Attempts:
             data = {"visit": ready.visit, "attempt": ready.attempt, "type": ready.step.type, "name": ready.step.name}
             self.tell("step.started", execution.id, ready.step.id, data)
         request = self._request(ready, execution, job, left_seconds)
-        return await self._ran(ready, execution, started=started, result=await self._result(request))
+        result = await self._result(request)
+        return await self._ran(ready, execution, started=started, result=await self._masked(result, request))
 
     def lost(self, ready: Ready, *, execution: Execution) -> Ran:
         """The row of an attempt whose worker died: it counts, and `on_crash` says whether another may follow (H5)."""
@@ -90,7 +98,9 @@ class Attempts:
         try:
             return not templates.holds(ready.step.condition, ready.context)
         except HengioError as error:
-            return StepResult(kind="failed", failure=Failure("invalid_condition", f"condition: {error.message}"))
+            failure = Failure("invalid_condition", f"condition: {error.message}")
+            mask = self.masks.of(ready.step, ready.context)
+            return StepResult(kind="failed", failure=masking.failure(failure, mask))
 
     def _request(self, ready: Ready, execution: Execution, job: Job, left_seconds: float) -> StepRequest:
         step = ready.step
@@ -106,6 +116,7 @@ class Attempts:
                 loop.call_soon_threadsafe(self.tell, "step.log", execution.id, step.id, data)
 
         loop = asyncio.get_running_loop()
+        mask = self.masks.outside(step, ready.context) if step.type == "wasm" else self.masks.of(step, ready.context)
         return StepRequest(
             execution=execution,
             job=job,
@@ -114,8 +125,9 @@ class Attempts:
             attempt=ready.attempt,
             context=ready.context,
             timeout_seconds=None if limit == UNLIMITED else limit,
-            on_log=on_log,
+            on_log=masking.lines(on_log, mask),
             rehearsal=self.rehearsal,
+            mask=mask,
         )
 
     async def _result(self, request: StepRequest) -> StepResult:
@@ -136,6 +148,12 @@ class Attempts:
             log.exception("step_broke", execution_id=request.execution.id, step_id=request.step.id)
             message = f"internal error in the {request.step.type} step: {type(error).__name__}"
             return StepResult(kind="failed", failure=Failure("internal", message))
+
+    async def _masked(self, result: StepResult, request: StepRequest) -> StepResult:
+        """A module that asked nothing outside knows only what it was given: it is searched for that alone."""
+        apart = request.step.type == "wasm" and not (result.detail or {}).get("io_calls")
+        mask = self.masks.of(request.step, request.context) if apart else request.mask
+        return await masking.masked(result, request, mask)
 
     async def _ran(self, ready: Ready, execution: Execution, *, started: int, result: StepResult) -> Ran:
         digest = None if result.output is None else await self.outputs.keep(result.output)

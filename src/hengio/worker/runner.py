@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +33,7 @@ from hengio.storage.protocol import (
     Storage,
     Work,
 )
+from hengio.vault.known import Variables
 from hengio.worker.attempt import Attempts
 from hengio.worker.opening import opening
 from hengio.worker.passage import LostClaim, Passage
@@ -65,8 +65,9 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Runs deliveries for one worker. `live` are the claims it holds, for the heartbeat; `freed` tells the reconciler
-    that a job which allows no execution beside another has room again."""
+    """Runs deliveries for one worker. An execution sees `variables` as of its claim (H6.4). `live` are the claims it
+    holds, for the heartbeat; `freed` tells the reconciler that a job which allows no execution beside another has room
+    again."""
 
     name: str
     storage: Storage
@@ -75,8 +76,7 @@ class Runner:
     events: Events
     clock: Clock
     definitions: Definitions
-    variables: Mapping[str, Any]
-    secret_names: frozenset[str] = frozenset()
+    variables: Variables
     lease_seconds: float = 30.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     freed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -157,6 +157,8 @@ class Runner:
             job = await self.definitions.get(execution.job_id, execution.job_version)
         except NotFound as error:
             return await self._give_up(execution, ExecutionState.FAILED, Failure("definition_gone", error.message))
+        if claimed.revision > self.variables.revision:
+            await self.variables.load(claimed.revision)
         passage = self._passage(execution, job)
         if execution.claim > 1 or execution.rerun_of is not None:
             try:
@@ -178,7 +180,10 @@ class Runner:
             del self.passages[execution.id]
 
     def _passage(self, execution: Execution, job: Job) -> Passage:
-        context = Context(base=opening(execution), admin=self.variables, secret_names=self.secret_names)
+        seen = self.variables.of(execution.job_id)
+        context = Context(
+            base=opening(execution), admin=seen.variables, secret_names=seen.secret_names, locked=seen.locked
+        )
         return Passage(
             execution=execution,
             job=job,

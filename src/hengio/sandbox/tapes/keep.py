@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from hengio.model.tape import ContextCall, End, Request, Tape, TapeEvent
-from hengio.sandbox.tapes.redact import Redactor, Sensitive
+from hengio.redaction.redact import Redactor, Sensitive
 
 
 def kept(tape: Tape, values: Iterable[Sensitive], *, most_bytes: int) -> Tape:

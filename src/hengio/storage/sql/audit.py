@@ -23,7 +23,7 @@ class SqlAudit:
         self._database = database
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        rows = [_row(entry) for entry in entries]
+        rows = [row(entry) for entry in entries]
         if rows:
             await self._database.write(lambda connection: connection.execute(insert(_audit), rows))
 
@@ -38,10 +38,11 @@ class SqlAudit:
         if since is not None:
             query = query.where(_audit.c.at >= since)
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [_entry(row) for row in found]
+        return [_entry(one) for one in found]
 
 
-def _row(entry: AuditEntry) -> dict[str, Any]:
+def row(entry: AuditEntry) -> dict[str, Any]:
+    """The values of an entry's row."""
     return {
         "id": entry.id,
         "at": entry.at,
@@ -54,5 +55,5 @@ def _row(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def _entry(row: Mapping[str, Any] | Any) -> AuditEntry:
-    return AuditEntry(**{**row, "detail": codec.decode(row["detail"].encode())})
+def _entry(found: Mapping[str, Any] | Any) -> AuditEntry:
+    return AuditEntry(**{**found, "detail": codec.decode(found["detail"].encode())})

@@ -93,12 +93,14 @@ class Batch:
         ]
 
     def claimed(self, found: Iterable[Mapping[str, Any]]) -> None:
-        """What was claimed: rows of `rows.EXECUTION_COLUMNS` by name. Of two claims of one execution, one wins."""
+        """What was claimed: rows of `rows.CLAIMED_COLUMNS` by name. Of two claims of one execution, one wins."""
         by_work = {(row["id"], row["dispatch_number"]): row for row in found}
         for place, entry in self._claims.items():
             row = by_work.pop((entry.execution_id, entry.dispatch_number), None)
             if row is not None:
-                self._answers[place] = rows.claimed(rows.execution(row), parked_claim=row["parked_claim"])
+                self._answers[place] = rows.claimed(
+                    rows.execution(row), parked_claim=row["parked_claim"], revision=row["revision"]
+                )
 
     def unclaimed_ids(self) -> list[str]:
         """The executions that were not claimed though somebody asked."""

@@ -75,7 +75,7 @@ UPDATE executions x
 SET state = 'running', claim = x.claim + 1, worker = taken.worker, lease_until = {NOW} + taken.lease,
     started_at = COALESCE(x.started_at, taken.at)
 FROM taken WHERE x.id = taken.id
-RETURNING {", ".join("x." + column for column in rows.EXECUTION_COLUMNS)}
+RETURNING {", ".join("x." + column for column in rows.EXECUTION_COLUMNS)}, {rows.REVISION}
 """
 PENDING = "SELECT id, dispatch_number FROM executions WHERE id = ANY($1::text[]) AND state = 'pending'"
 # Wherever several rows are locked it is in the order of their ids, or two transactions could wait for each other.

@@ -23,6 +23,9 @@ STEP_RUN_COLUMNS = (
     "execution_id step_id visit attempt sequence claim branch status kind started_at completed_at output output_digest "
     "output_size failure routing context retryable detail module_id"
 ).split()
+CLAIMED_COLUMNS = (*EXECUTION_COLUMNS, "revision")
+REVISION = "(SELECT value FROM revisions WHERE name = 'vault') AS revision"
+"""What a claim returns beside the execution: the revision of variables and connections at that moment (H6.4)."""
 
 _failures = msgspec.json.Decoder(Failure)
 _routings = msgspec.json.Decoder(tuple[tuple[str, ...] | None, str | None])
@@ -149,10 +152,10 @@ def failure(text: str | None) -> Failure | None:
     return None if text is None else _failures.decode(text)
 
 
-def claimed(execution: Execution, *, parked_claim: int) -> Claimed:
+def claimed(execution: Execution, *, parked_claim: int, revision: int) -> Claimed:
     """A claim's answer. The claim before was lost if it exists and was not the one that was parked."""
     before = execution.claim - 1
-    return Claimed(execution, lost=before > 0 and parked_claim != before)
+    return Claimed(execution, lost=before > 0 and parked_claim != before, revision=revision)
 
 
 def _text(value: Raw | None) -> str | None:

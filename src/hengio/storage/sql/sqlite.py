@@ -63,7 +63,7 @@ SET state = 'running', claim = claim + 1, worker = w ->> 2, lease_until = {NOW} 
     started_at = COALESCE(started_at, w ->> 4)
 FROM taken
 WHERE executions.id = taken.id
-RETURNING {", ".join(f"executions.{column}" for column in rows.EXECUTION_COLUMNS)}
+RETURNING {", ".join(f"executions.{column}" for column in rows.EXECUTION_COLUMNS)}, {rows.REVISION}
 """
 PENDING = """
 SELECT id, dispatch_number FROM executions
@@ -207,7 +207,7 @@ class SqliteDatabase:
             batch.parked(self._raw.execute(PARK, _json(table)))
         if table := batch.claims():
             found = self._raw.execute(CLAIM, _json(table)).fetchall()
-            batch.claimed(dict(zip(rows.EXECUTION_COLUMNS, row, strict=True)) for row in found)
+            batch.claimed(dict(zip(rows.CLAIMED_COLUMNS, row, strict=True)) for row in found)
         if ids := batch.unclaimed_ids():
             batch.pending(self._raw.execute(PENDING, _json(ids)))
         return batch.answers()

@@ -13,11 +13,14 @@ from hengio.errors import Refused
 from hengio.storage.sql.audit import SqlAudit
 from hengio.storage.sql.calls import SqlCalls
 from hengio.storage.sql.circuits import SqlCircuits
+from hengio.storage.sql.connections import SqlConnections
 from hengio.storage.sql.database import Database
 from hengio.storage.sql.executions import SqlExecutions
 from hengio.storage.sql.interventions import SqlInterventions
 from hengio.storage.sql.jobs import SqlJobs
 from hengio.storage.sql.modules import SqlModules
+from hengio.storage.sql.variables import SqlVariables
+from hengio.storage.sql.vault import SqlVault
 
 SQLITE = "sqlite:///"
 
@@ -34,6 +37,9 @@ class SqlStorage:
         self.modules = SqlModules(database)
         self.calls = SqlCalls(database)
         self.audit = SqlAudit(database)
+        self.variables = SqlVariables(database)
+        self.connections = SqlConnections(database)
+        self.vault = SqlVault(database)
 
     async def open(self) -> None:
         await self._database.open()

@@ -193,3 +193,40 @@ modules = Table(
     Column("grants", Text, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("name", "version"),
 )
+
+# What is sealed has a key; the scope is a job's id, or empty for every job.
+variables = Table(
+    "variables",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("key_id", Text),
+    Column("sensitive", Boolean(create_constraint=False), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("updated_by", Text, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("key_id", Text),
+    Column("description", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("updated_by", Text, nullable=False),
+)
+
+# Counts changes: who remembers what it read once sees by one number whether that still holds.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("key_id", Text),
+)
+VAULT = "vault"
+"""The row that counts changes of variables and connections, and has the key that they are to be sealed under."""

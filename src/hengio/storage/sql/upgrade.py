@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hengio.errors import Conflict
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def to_head(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from hengio import codec
 from hengio.model.tape import Redaction
-from hengio.sandbox.tapes import spellings
+from hengio.redaction import spellings
 
 _LEAST_ENCODED = 4
 """Bytes that a value must have to be looked for inside base64 and hex: shorter ones stand in any of it."""

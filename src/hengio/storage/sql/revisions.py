@@ -1,0 +1,40 @@
+"""The vault's revision, which every change of a variable or a connection counts up, and the key that holds."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table, func, insert, select, update
+
+from hengio.model.audit import AuditEntry
+from hengio.storage.sql import audit, tables
+from hengio.storage.vault import Sealing
+
+_revisions = tables.revisions
+_IS_VAULT = _revisions.c.name == tables.VAULT
+
+
+def changing(connection: Connection, entry: AuditEntry) -> Sealing:
+    """Count the revision up, which also makes every other change wait for the end of this transaction; audit it."""
+    connection.execute(update(_revisions).where(_IS_VAULT).values(value=_revisions.c.value + 1))
+    connection.execute(insert(tables.audit), [audit.row(entry)])
+    return sealing(connection)
+
+
+def hold(connection: Connection, key_id: str) -> None:
+    """From now on values are to be sealed under that key."""
+    connection.execute(update(_revisions).where(_IS_VAULT).values(key_id=key_id))
+
+
+def revision(connection: Connection) -> int:
+    """How often the vault was changed."""
+    return int(connection.execute(select(_revisions.c.value).where(_IS_VAULT)).scalar_one())
+
+
+def sealing(connection: Connection) -> Sealing:
+    """The key that holds, and how many values are sealed."""
+    key_id = connection.execute(select(_revisions.c.key_id).where(_IS_VAULT)).scalar_one()
+    return Sealing(key_id, sum(_sealed(connection, table) for table in (tables.variables, tables.connections)))
+
+
+def _sealed(connection: Connection, table: Table) -> int:
+    found = select(func.count()).select_from(table).where(table.c.key_id.is_not(None))
+    return int(connection.execute(found).scalar_one())

@@ -1,0 +1,64 @@
+"""Variables and connections taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, update
+
+from hengio.model.audit import AuditEntry
+from hengio.storage.sql import connections, revisions, tables, variables
+from hengio.storage.sql.database import Database
+from hengio.storage.vault import ConnectionRow, Place, Sealing, Stored, VariableRow, VaultRows
+
+
+class SqlVault:
+    """`VaultStore` on SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def revision(self) -> int:
+        return await self._database.read(revisions.revision)
+
+    async def read(self) -> VaultRows:
+        return await self._database.read(_read)
+
+    async def sealing(self) -> Sealing:
+        return await self._database.read(revisions.sealing)
+
+    async def reseal(self, key_id: str, change: Callable[[Place, Stored], Stored], *, entry: AuditEntry) -> int:
+        return await self._database.write(lambda connection: _reseal(connection, key_id, change, entry))
+
+
+def _read(connection: Connection) -> VaultRows:
+    """Each statement sees the database as it is then: read again until nothing changed meanwhile."""
+    while True:
+        before = revisions.revision(connection)
+        found = VaultRows(
+            revision=before,
+            variables=tuple(variables.rows(connection)),
+            connections=tuple(connections.rows(connection)),
+        )
+        if revisions.revision(connection) == before:
+            return found
+
+
+def _reseal(connection: Connection, key_id: str, change: Callable[[Place, Stored], Stored], entry: AuditEntry) -> int:
+    revisions.changing(connection, entry)
+    found: list[VariableRow | ConnectionRow] = [*variables.rows(connection), *connections.rows(connection)]
+    old = [row for row in found if row.stored.key_id not in (None, key_id)]
+    for row in old:
+        _replace(connection, row.place, change(row.place, row.stored))
+    revisions.hold(connection, key_id)
+    return len(old)
+
+
+def _replace(connection: Connection, place: Place, stored: Stored) -> None:
+    if place.table == "variables":
+        table = tables.variables
+        change = update(table).where(table.c.name == place.name, table.c.scope == place.scope)
+    else:
+        table = tables.connections
+        change = update(table).where(table.c.name == place.name)
+    connection.execute(change.values(value=stored.text, key_id=stored.key_id))

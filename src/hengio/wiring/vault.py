@@ -1,0 +1,131 @@
+"""Variables, connections and their keys, from settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from hengio import log, secret
+from hengio.clock import SystemClock
+from hengio.errors import Unavailable
+from hengio.model.connection import Connection
+from hengio.redaction.redact import Sensitive
+from hengio.service.connections import ConnectionService, connection_of
+from hengio.service.variables import VariableService
+from hengio.settings import Settings
+from hengio.storage.protocol import Storage
+from hengio.storage.sql.store import open_storage
+from hengio.vault.keys import KeyRing
+from hengio.vault.known import Known
+from hengio.vault.masks import Masks
+from hengio.wiring.reading import reading
+from hengio.wiring.secret import NAME, UnusableSecret, own_secrets
+from hengio.wiring.tapes import hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """What commands about variables, connections and keys use: the database alone, also beside a running server."""
+
+    settings: Settings
+    storage: Storage
+    ring: KeyRing
+    variables: VariableService
+    connections: ConnectionService
+
+
+def open_ring(settings: Settings) -> KeyRing:
+    """The installation's keys; read when the first is wanted."""
+    return KeyRing(lambda: secrets(settings))
+
+
+def secrets(settings: Settings) -> list[bytes]:
+    """The secret that is set, earlier ones, and those of the data folder, where one is made if none is set: the first
+    is the current one. Raises `Unavailable` where the folder's cannot be used."""
+    given = [] if settings.secret_key is None else [settings.secret_key]
+    earlier = [secret.decode(one.get_secret_value()) for one in settings.previous_secret_keys]
+    try:
+        own = own_secrets(settings.data_dir) if not given or (settings.data_dir / NAME).exists() else []
+    except UnusableSecret as error:
+        raise Unavailable(f"the installation's secret cannot be used: {error}") from error
+    if given:
+        return [secret.decode(given[0].get_secret_value()), *earlier, *own]
+    return [*own, *earlier]
+
+
+def open_known(settings: Settings, storage: Storage) -> Known:
+    """Variables and connections as of the revision that a claim brings, over those of the settings. The log shows none
+    of their secrets."""
+    always = hidden(settings)
+    known = Known(
+        storage.vault,
+        open_ring(settings),
+        variables=settings.variables,
+        connections=given_connections(settings),
+        changed=lambda known: log.hide(id(known), _texts([*always, *known.sensitive()])),
+    )
+    log.hide(id(known), _texts(always))
+    return known
+
+
+def given_connections(settings: Settings) -> dict[str, Connection]:
+    """The connections of the settings, whose values are URLs."""
+    return {name: connection_of(name, url.get_secret_value()) for name, url in settings.connections.items()}
+
+
+@asynccontextmanager
+async def vault(settings: Settings, *, make: bool = False) -> AsyncIterator[Vault]:
+    """For commands. Raises `NotFound` where no embedded database is yet, unless `make` makes one."""
+    async with _making(settings) if make else reading(settings) as storage:
+        clock, ring = SystemClock(), open_ring(settings)
+        yield Vault(
+            settings,
+            storage,
+            ring,
+            VariableService(storage=storage, ring=ring, clock=clock),
+            ConnectionService(storage=storage, ring=ring, clock=clock),
+        )
+
+
+@asynccontextmanager
+async def _making(settings: Settings) -> AsyncIterator[Storage]:
+    if (file := settings.database_file) is not None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{file.parent} cannot be used: {error.strerror}") from error
+    storage = open_storage(settings.database)
+    try:
+        await storage.open()
+        yield storage
+    finally:
+        await storage.close()
+
+
+def _texts(values: Sequence[Sensitive]) -> Iterator[str]:
+    """Each value as it is, as JSON and as a URL has it."""
+    for value in values:
+        yield value.text
+        yield json.dumps(value.text)[1:-1]
+        yield json.dumps(value.text, ensure_ascii=False)[1:-1]
+        yield quote(value.text, safe="")
+
+
+def make_masks(settings: Settings, known: Known) -> Masks:
+    """What steps must not show. Secrets by reference are no step's own, but an answer from outside may hold them."""
+    own = tuple(
+        Sensitive(f"secrets.{name}", text)
+        for name, one in settings.secrets.items()
+        for text in {one.value.get_secret_value(), one.value.get_secret_value().partition(":")[2]}
+        if text
+    )
+    return Masks(known.connections, lambda: own)
+
+
+def database_url(connection: Connection) -> str:
+    """The URL of a database."""
+    return str(connection.document["url"])
