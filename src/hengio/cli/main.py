@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hengio.cli.commands import circuits, deadletters, executions, jobs
+from hengio.cli.commands import circuits, connections, deadletters, executions, jobs, secrets, variables
 from hengio.cli.commands.options import AsJson, DataDir
 from hengio.errors import HengioError, Unavailable
 
@@ -29,6 +29,10 @@ app.add_typer(circuits.app, name="circuit")
 app.add_typer(module_app, name="module")
 audit_app = typer.Typer(help="Look up what was decided.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+
+app.add_typer(variables.app, name="variable")
+app.add_typer(connections.app, name="connection")
+app.add_typer(secrets.app, name="secrets")
 
 
 @app.command()

@@ -27,3 +27,5 @@ FromStep = Annotated[
 Whole = Annotated[bool, typer.Option("--whole", help="Run again from the first step.")]
 Latest = Annotated[bool, typer.Option("--latest", help="On the job as it is now, not as it was then.")]
 Sure = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Force = Annotated[bool, typer.Option("--force", help="Delete it even if stored jobs name it.")]
+Description = Annotated[str | None, typer.Option(help="What it is for.", metavar="TEXT")]
