@@ -78,6 +78,8 @@ class ConnectionService:
 
     async def delete(self, name: str, *, actor: str, force: bool = False) -> None:
         """Delete it. `Conflict` tells which jobs and modules name it, unless `force`."""
+        if await self.storage.connections.find(name) is None:
+            raise await self._unknown(name)
         if not force and (users := await self.users(name)):
             raise Conflict(f"the connection '{name}' is used by {', '.join(users)}", hint="--force deletes it anyway")
         entry = self._entry("connection.deleted", name, actor, {})

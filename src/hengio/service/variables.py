@@ -91,6 +91,8 @@ class VariableService:
     async def delete(self, name: str, *, actor: str, job: str | None = None, force: bool = False) -> None:
         """Delete it. `Conflict` tells which steps refer to it, unless `force`."""
         job_id = await self._job_id(job)
+        if await self.storage.variables.find(name, job_id=job_id) is None:
+            raise await self._unknown(name, job)
         if not force and (users := await self.users(name, job_id=job_id)):
             raise Conflict(f"the variable '{name}' is used by {', '.join(users)}", hint="--force deletes it anyway")
         entry = self._entry("variable.deleted", name, actor, {"job_id": job_id})
