@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar
 
 from hengio.errors import HengioError
@@ -15,13 +15,14 @@ T = TypeVar("T")
 
 class ConnectionBook:
     """Connections of one revision. `find` raises for one that is there but cannot be opened (`KeyMissing`,
-    `Corrupt`)."""
+    `Corrupt`). `all_secrets` is another tuple after each change."""
 
     def __init__(self, given: Mapping[str, Connection]) -> None:
         self._given = dict(given)
         self._known: dict[str, Connection] = dict(given)
         self._locked: dict[str, HengioError] = {}
         self._secrets: dict[str, tuple[Sensitive, ...]] = {}
+        self.all_secrets: tuple[Sensitive, ...] = ()
         self.replace({}, locked={})
 
     def replace(self, stored: Mapping[str, Connection], *, locked: Mapping[str, HengioError]) -> None:
@@ -31,6 +32,7 @@ class ConnectionBook:
         self._secrets = {
             name: tuple(parts.secrets(f"connections.{name}", found.document)) for name, found in self._known.items()
         }
+        self.all_secrets = tuple(each for found in self._secrets.values() for each in found)
 
     def find(self, name: str) -> Connection | None:
         """The connection of that name."""
@@ -45,11 +47,6 @@ class ConnectionBook:
     def secrets(self, name: str) -> tuple[Sensitive, ...]:
         """What of a connection no step may show."""
         return self._secrets.get(name, ())
-
-    def all_secrets(self) -> Iterator[Sensitive]:
-        """The same of all of them."""
-        for found in self._secrets.values():
-            yield from found
 
     def typed(self, type_: ConnectionType, read: Callable[[Connection], T]) -> Typed[T]:
         """The connections of one type, as what `read` makes of them."""

@@ -102,7 +102,7 @@ class Known:
 
     def sensitive(self) -> tuple[Sensitive, ...]:
         """The values of every sensitive variable and the secrets of every connection."""
-        return (*self._sensitive, *self.connections.all_secrets())
+        return (*self._sensitive, *self.connections.all_secrets)
 
     async def _read(self) -> None:
         found = await self._store.read()

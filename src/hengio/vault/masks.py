@@ -41,6 +41,7 @@ class Masks:
         self._always = always
         self._plans: dict[int, _Plan] = {}
         self._made: dict[tuple[Sensitive, ...], Mask] = {}
+        self._outer: tuple[tuple[Sensitive, ...], Mask] | None = None
 
     def of(self, step: Step, context: Context) -> Mask:
         """What the step itself was given."""
@@ -48,8 +49,8 @@ class Masks:
 
     def outside(self, step: Step, context: Context) -> Mask:
         """The same, and everything that it may have been told by what it reached."""
-        values = (*self._values(self._plan(step), context), *self._always(), *self._connections.all_secrets())
-        return self._mask(values)
+        own = self._values(self._plan(step), context)
+        return self._mask((*own, *self._around())) if own else self._always_mask()
 
     def locked(self, step: Step, context: Context) -> str | None:
         """Why the step cannot run: a variable that it names cannot be read."""
@@ -59,6 +60,16 @@ class Masks:
         names = context.locked if named.all_variables else [name for name in context.locked if name in named.variables]
         return next((context.locked[name] for name in names), None)
 
+    def _around(self) -> tuple[Sensitive, ...]:
+        return (*self._always(), *self._connections.all_secrets)
+
+    def _always_mask(self) -> Mask:
+        """The mask of most steps, which name nothing: made again only when connections change."""
+        every = self._connections.all_secrets
+        if self._outer is None or self._outer[0] is not every:
+            self._outer = every, self._mask(self._around())
+        return self._outer[1]
+
     def _values(self, plan: _Plan, context: Context) -> tuple[Sensitive, ...]:
         wanted = plan.needs
         if not context.secret_names and not wanted.connections and not wanted.all_connections:
@@ -67,7 +78,7 @@ class Masks:
 
     def _of_connections(self, wanted: Needs) -> Iterator[Sensitive]:
         if wanted.all_connections:
-            yield from self._connections.all_secrets()
+            yield from self._connections.all_secrets
         for name in wanted.connections:
             yield from self._connections.secrets(name)
 
