@@ -41,7 +41,7 @@ def run_job(
 
     Where a server holds the data folder, that one runs it; then nothing can be registered on the way.
     """
-    document = _document(job)
+    document = document_of(job)
     given = None if input_file is None else read_json(input_file, what="input")
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
@@ -77,7 +77,7 @@ class _Asked:
         return exit_code(finished.execution.state)
 
 
-def _document(job: str) -> Json:
+def document_of(job: str) -> Json:
     """The definition in a file of that name; None if it is the name of a job."""
     file = Path(job)
     if file == STDIN or file.is_file():

@@ -35,8 +35,8 @@ from hengio.steps.guest import GuestView
 from hengio.targets.databases import Databases
 from hengio.wiring import process
 from hengio.wiring.artefacts import open_cached
-from hengio.wiring.embedded import open_databases
 from hengio.wiring.outside import open_capabilities, open_folder
+from hengio.wiring.parts import open_databases
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.tapes import hidden
 

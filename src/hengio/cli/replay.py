@@ -23,7 +23,7 @@ from hengio.sandbox.tapes import replay as replaying
 from hengio.sandbox.tapes.replay import Replayed
 from hengio.wiring import process
 from hengio.wiring.artefacts import open_cached
-from hengio.wiring.embedded import open_areas
+from hengio.wiring.parts import open_areas
 from hengio.wiring.reading import reading
 from hengio.wiring.sandbox import highest_limits, open_replaying
 

@@ -18,7 +18,7 @@ from hengio.model.tape import Tape
 from hengio.sandbox.tapes import file
 from hengio.sandbox.tapes.shown import shown
 from hengio.wiring import process
-from hengio.wiring.embedded import open_areas
+from hengio.wiring.parts import open_areas
 from hengio.wiring.reading import reading
 
 _MOST_CALLS = 10_000

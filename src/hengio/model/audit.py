@@ -29,8 +29,8 @@ AuditAction = Literal[
     "secrets.rotated",
 ]
 """A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
-what people did to jobs and executions; a variable or a connection changed (never with a value); everything was encrypted
-under another key."""
+what people did to jobs and executions; a variable or a connection changed (never with a value); everything was
+encrypted under another key."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

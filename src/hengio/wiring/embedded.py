@@ -7,16 +7,12 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
-from hengio import log
-from hengio.blobs.protocol import Blobs
 from hengio.clock import Clock, SystemClock
 from hengio.dispatch.events import Events
 from hengio.dispatch.local import LocalDispatcher
 from hengio.lifecycle.journal import Journal
-from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
@@ -26,39 +22,11 @@ from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
 from hengio.settings import Settings
-from hengio.steps.database import DatabaseStep
-from hengio.steps.files import FileStep
-from hengio.steps.protocol import StepType
-from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
-from hengio.storage.sql.store import open_storage
-from hengio.targets.databases import Databases
-from hengio.vault.known import Known
-from hengio.wiring.artefacts import open_artefacts
-from hengio.wiring.live import LiveDatabases
-from hengio.wiring.objects import open_area
-from hengio.wiring.outside import open_capabilities
-from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
-from hengio.wiring.tapes import make_tapes
-from hengio.wiring.vault import database_url, given_connections, make_masks, open_known
-from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
+from hengio.wiring.parts import Areas, Parts, open_parts
 from hengio.worker.attempt import Attempts
-from hengio.worker.circuits import KeptCircuits
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
-
-
-@dataclass(frozen=True, slots=True)
-class Areas:
-    """The separate areas of the object store; only `files` can be named by jobs."""
-
-    modules: Blobs
-    outputs: Blobs
-    files: Blobs
-    tapes: Blobs
-
-
-_AREAS = ("modules", "outputs", "files", "tapes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +44,6 @@ class System:
     recovered: int
 
 
-def open_areas(settings: Settings) -> Areas:
-    """The object store's areas that the running parts use by name."""
-    return Areas(**{field.name: open_area(settings, field.name) for field in fields(Areas)})
-
-
 @asynccontextmanager
 async def embedded(
     settings: Settings, *, clock: Clock | None = None, log_modules: bool = True
@@ -90,91 +53,78 @@ async def embedded(
     Raises `Conflict` when another process uses the data folder or the database file, `Unavailable` when the database or
     the disk cannot be used.
     """
-    clock = clock or SystemClock()
+    clock, name = clock or SystemClock(), f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:
         for lock in _locks(settings):
             stack.enter_context(lock)
-        storage = open_storage(settings.database)
-        stack.push_async_callback(storage.close)
-        await storage.open()
-        areas = open_areas(settings)
-        sandbox = open_sandbox(settings, artefacts=open_artefacts(settings))
-        stack.push_async_callback(sandbox.close)
-        known = open_known(settings, storage)
-        stack.callback(log.hide, id(known), ())
-        await known.refresh()
-        databases = open_databases(settings, known)
-        stack.push_async_callback(databases.close)
+        parts = await stack.enter_async_context(open_parts(settings, clock=clock, worker=name))
+        storage = parts.storage
         journal = Journal(storage.executions)
         journal.open()
         stack.push_async_callback(journal.close)
         dispatcher, events = LocalDispatcher(), Events()
-        outputs = Outputs(areas.outputs)
-        modules = ModuleRegistry(storage.modules, areas.modules, sandbox, clock, storage.audit)
-        name = f"{socket.gethostname()}-{os.getpid()}"
-        circuits = KeptCircuits(storage.circuits, worker=name)
-        await storage.circuits.forget(worker=None if settings.database_file is not None else name)
-        breakers = open_breakers(settings, clock, on_change=circuits.tell)
-        capabilities = await stack.enter_async_context(
-            open_capabilities(settings, databases=databases, files=areas.files, breakers=breakers)
-        )
-        guard, http_targets = open_guard(settings), open_http_targets(settings)
-        http = await stack.enter_async_context(
-            open_http_step(guard=guard, breakers=breakers, connections=http_targets, clock=clock)
-        )
-        world = World(capabilities=capabilities, audit=storage.audit, clock=clock)
-        allowed = Allowed(
-            default=default_limits(settings),
-            component=default_limits(settings, component=True),
-            highest=highest_limits(settings),
-        )
-        tapes = make_tapes(settings, areas.tapes, clock, more=known.sensitive)
-        types: dict[str, StepType] = {
-            "wasm": WasmStep(sandbox, modules, allowed=allowed, world=world, tapes=tapes),
-            "http": http,
-            "database": DatabaseStep(databases),
-            "file_processing": FileStep(areas.files),
-        }
-        runner = Runner(
-            name=name,
-            storage=storage,
-            journal=journal,
-            attempts=Attempts(types, outputs, events, clock, log_modules, make_masks(settings, known)),
-            events=events,
-            clock=clock,
-            definitions=Definitions(storage.jobs),
-            variables=known,
-            lease_seconds=settings.worker.lease_seconds,
-        )
+        runner = _runner(parts, journal, events, name=name, log_modules=log_modules)
         worker = Worker(runner, dispatcher, at_once=settings.worker.at_once)
-        reconciler = Reconciler(
-            storage.executions, dispatcher, clock, alone=settings.database_file is not None, freed=runner.freed
-        )
+        alone = settings.database_file is not None
+        await storage.circuits.forget(worker=None if alone else name)
+        reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed)
         recovered = await reconciler.recover()
         starter = Starter(journal, dispatcher, clock, storage)
-        executions = ExecutionService(
-            storage=storage, starter=starter, outputs=outputs, clock=clock, cancel_asked=runner.cancel_asked.set
-        )
-        jobs = JobService(
-            storage=storage,
-            starter=starter,
-            events=events,
-            outputs=outputs,
-            clock=clock,
-            names=KnownNames(known, storage.jobs),
+        system = System(
+            settings,
+            storage,
+            parts.areas,
+            events,
+            parts.sandbox,
+            parts.modules,
+            _jobs(parts, starter, events),
+            ExecutionService(
+                storage=storage,
+                starter=starter,
+                outputs=parts.outputs,
+                clock=clock,
+                cancel_asked=runner.cancel_asked.set,
+            ),
+            recovered,
         )
         async with _together() as group:
             group.create_task(worker.run(), name="worker")
-            watching = group.create_task(reconciler.run(), name="reconciler")
-            sweeping = group.create_task(tapes.run(), name="tapes")
-            keeping = group.create_task(circuits.run(), name="circuits")
+            watching = [group.create_task(reconciler.run(), name="reconciler")]
+            watching.append(group.create_task(parts.tapes.run(), name="tapes"))
+            if parts.circuits is not None:
+                watching.append(group.create_task(parts.circuits.run(), name="circuits"))
             try:
-                yield System(settings, storage, areas, events, sandbox, modules, jobs, executions, recovered)
+                yield system
             finally:
-                watching.cancel()
-                sweeping.cancel()
-                keeping.cancel()
+                for task in watching:
+                    task.cancel()
                 await worker.stop(deadline_seconds=settings.worker.stop_seconds)
+
+
+def _runner(parts: Parts, journal: Journal, events: Events, *, name: str, log_modules: bool) -> Runner:
+    types = parts.types(parts.areas.files)
+    return Runner(
+        name=name,
+        storage=parts.storage,
+        journal=journal,
+        attempts=Attempts(types, parts.outputs, events, parts.clock, log_modules, parts.masks),
+        events=events,
+        clock=parts.clock,
+        definitions=Definitions(parts.storage.jobs),
+        variables=parts.known,
+        lease_seconds=parts.settings.worker.lease_seconds,
+    )
+
+
+def _jobs(parts: Parts, starter: Starter, events: Events) -> JobService:
+    return JobService(
+        storage=parts.storage,
+        starter=starter,
+        events=events,
+        outputs=parts.outputs,
+        clock=parts.clock,
+        names=KnownNames(parts.known, parts.storage.jobs),
+    )
 
 
 def _locks(settings: Settings) -> list[FileLock]:
@@ -195,15 +145,3 @@ async def _together() -> AsyncIterator[asyncio.TaskGroup]:
         if len(errors.exceptions) == 1:
             raise errors.exceptions[0] from None
         raise
-
-
-def open_databases(settings: Settings, known: Known | None = None) -> Databases:
-    """The named connections of database steps, with `known` those that are stored, too; SQLite files lie under the
-    data folder's `databases/`."""
-    given = {
-        name: str(one.document["url"]) for name, one in given_connections(settings).items() if one.type == "database"
-    }
-    folder = Path(settings.data_dir) / "databases"
-    if known is None:
-        return Databases(given, folder=folder)
-    return LiveDatabases(known.connections.typed("database", database_url), given=given, folder=folder)

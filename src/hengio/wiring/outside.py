@@ -12,7 +12,8 @@ from hengio.sandbox.host.database import DatabaseCapability
 from hengio.sandbox.host.files import FileCapability
 from hengio.sandbox.host.folders import FolderCapability
 from hengio.sandbox.host.http import HttpCapability
-from hengio.sandbox.host.outside import Capabilities
+from hengio.sandbox.host.outside import Capabilities, Capability
+from hengio.sandbox.protocol import OutsideFunction
 from hengio.settings import Settings
 from hengio.targets.breaker import Breakers
 from hengio.targets.databases import Databases
@@ -26,21 +27,32 @@ async def open_capabilities(
 ) -> AsyncIterator[Capabilities]:
     """The capabilities behind the host functions; the connections of HTTP end with it."""
     client = HttpClient(breakers=breakers)
-    file, folder = FileCapability(files), FolderCapability(files)
     try:
         yield Capabilities(
             {
                 "http_request": HttpCapability(client, open_secrets(settings)),
                 "db_query": DatabaseCapability(databases),
-                "file_read": file,
-                "file_write": file,
-                "file_find": folder,
-                "file_list": folder,
-                "file_admit": folder,
+                **_files(files),
             }
         )
     finally:
         await client.close()
+
+
+def over(capabilities: Capabilities, files: Blobs) -> Capabilities:
+    """The same capabilities, over this files area."""
+    return Capabilities({**capabilities.by_function, **_files(files)})
+
+
+def _files(files: Blobs) -> dict[OutsideFunction, Capability]:
+    file, folder = FileCapability(files), FolderCapability(files)
+    return {
+        "file_read": file,
+        "file_write": file,
+        "file_find": folder,
+        "file_list": folder,
+        "file_admit": folder,
+    }
 
 
 def open_folder(folder: Path | None) -> Blobs:

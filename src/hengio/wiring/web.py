@@ -10,10 +10,13 @@ from hengio.model.circuit import Circuit
 from hengio.settings import Settings
 from hengio.steps.http import HttpStep
 from hengio.targets.breaker import BreakerPolicy, Breakers
-from hengio.targets.connections import HttpTargets, KnownHttpTargets, http_target, is_http
+from hengio.targets.connections import HttpTarget, HttpTargets, http_target
 from hengio.targets.guard import Guard
 from hengio.targets.http.client import HttpClient
 from hengio.targets.http.tokens import Tokens
+from hengio.vault.book import Typed
+from hengio.vault.known import Known
+from hengio.wiring.vault import given_connections
 
 
 def open_guard(settings: Settings) -> Guard:
@@ -28,10 +31,23 @@ def open_breakers(settings: Settings, clock: Clock, *, on_change: Callable[[Circ
     return Breakers(clock, policy, on_change=on_change)
 
 
-def open_http_targets(settings: Settings) -> HttpTargets:
-    """The connections of the settings that are HTTP servers. `Refused` for one that can be none."""
-    urls = {name: url.get_secret_value() for name, url in settings.connections.items()}
-    return KnownHttpTargets({name: http_target(name, url) for name, url in urls.items() if is_http(url)})
+def open_http_targets(settings: Settings, known: Known) -> HttpTargets:
+    """The connections that are HTTP servers, as they are when one is asked for. `Refused` for one of the settings that
+    can be none."""
+    for name, given in given_connections(settings).items():
+        if given.type == "http":
+            http_target(name, given.document)
+    return LiveHttpTargets(known.connections.typed("http", lambda one: http_target(one.name, one.document)))
+
+
+class LiveHttpTargets:
+    """`HttpTargets` of what a process knows of connections now."""
+
+    def __init__(self, typed: Typed[HttpTarget]) -> None:
+        self._typed = typed
+
+    async def find(self, name: str) -> HttpTarget | None:
+        return self._typed.find(name)
 
 
 @asynccontextmanager

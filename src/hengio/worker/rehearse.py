@@ -24,7 +24,6 @@ from hengio.model.job import Job
 from hengio.steps.rehearsal import Change, Rehearsal
 from hengio.storage.protocol import Answer, Done, Entry, Park, Parked, Record, StoredJob
 from hengio.worker.attempt import Attempts
-from hengio.worker.opening import opening
 from hengio.worker.passage import Passage
 
 
@@ -102,8 +101,3 @@ def once(job: Job) -> Job:
     """The job without its retries."""
     steps = tuple(replace(step, retry=replace(step.retry, max_retries=0)) for step in job.steps)
     return replace(job, steps=steps)
-
-
-def starting(execution: Execution, *, admin: dict[str, Json], secret_names: frozenset[str] = frozenset()) -> Context:
-    """The context of an execution that begins with these variables."""
-    return Context(base=opening(execution), admin=admin, secret_names=secret_names)

@@ -12,6 +12,7 @@ from hengio.cli.commands.options import (
     AsJson,
     DataDir,
     ExecutionId,
+    FileOrJob,
     FromStep,
     InputFile,
     JobName,
@@ -37,10 +38,7 @@ def job_validate(
 
 @app.command("run")
 def job_run(
-    job: Annotated[
-        str,
-        typer.Argument(help="A definition, JSON or YAML (- for standard input), or a job's name.", metavar="FILE|JOB"),
-    ],
+    job: FileOrJob,
     input_file: InputFile = None,
     module: Annotated[
         list[str] | None,
@@ -133,6 +131,21 @@ def job_trigger(
     raise typer.Exit(
         trigger_job(job, input_file=input_file, idempotency_key=idempotency_key, data_dir=data_dir, as_json=json)
     )
+
+
+@app.command("dry-run")
+def job_dry_run(
+    job: FileOrJob,
+    input_file: InputFile = None,
+    data_dir: DataDir = None,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Print whole outputs and changes.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Run a job without changing anything: reads happen, changes are listed."""
+    from hengio.cli.rehearsal import dry_run
+
+    raise typer.Exit(dry_run(job, input_file=input_file, data_dir=data_dir, full=full, as_json=json))
 
 
 @app.command("rerun")

@@ -15,6 +15,9 @@ InputFile = Annotated[
     Path | None, typer.Option("--input", help="JSON given to the execution; - for standard input.", metavar="FILE")
 ]
 JobName = Annotated[str, typer.Argument(help="A job, by name or id.", metavar="JOB")]
+FileOrJob = Annotated[
+    str, typer.Argument(help="A definition, JSON or YAML (- for standard input), or a job's name.", metavar="FILE|JOB")
+]
 ExecutionId = Annotated[str, typer.Argument(help="An execution's id.", metavar="EXECUTION")]
 ExecutionIds = Annotated[list[str] | None, typer.Argument(help="Ids of executions.", metavar="EXECUTION")]
 OfJob = Annotated[str | None, typer.Option("--job", help="Only those of this job.", metavar="JOB")]

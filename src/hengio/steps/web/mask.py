@@ -11,7 +11,7 @@ from hengio import codec
 from hengio.codec import Json, Raw
 from hengio.definition.context import Context
 from hengio.model.outcome import Failure
-from hengio.sandbox.tapes.redact import Redactor, Sensitive, sensitive
+from hengio.redaction.redact import Redactor, Sensitive, sensitive
 from hengio.steps.protocol import StepResult
 from hengio.targets.secrets import HIDDEN, forms, redacted
 

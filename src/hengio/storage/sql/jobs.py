@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Select, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, delete, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
@@ -16,7 +16,7 @@ from hengio.errors import Conflict, NotFound
 from hengio.ids import new_id
 from hengio.model.job import Job
 from hengio.storage.protocol import StoredJob
-from hengio.storage.sql import tables
+from hengio.storage.sql import revisions, tables
 from hengio.storage.sql.database import Database
 from hengio.storage.sql.states import UNFINISHED
 
@@ -129,3 +129,6 @@ def _delete(connection: Connection, job_id: str, at: Micros) -> None:
         raise Conflict(f"execution '{execution_id}' of job '{name}' is not over", hint="cancel it first")
     gone = {"name": f"{name} (deleted {job_id})", "deleted_at": at, "updated_at": at, "enabled": False}
     connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(gone))
+    own = delete(tables.variables).where(tables.variables.c.scope == job_id)
+    if connection.execute(own).rowcount:
+        revisions.count_up(connection)

@@ -14,9 +14,14 @@ _IS_VAULT = _revisions.c.name == tables.VAULT
 
 def changing(connection: Connection, entry: AuditEntry) -> Sealing:
     """Count the revision up, which also makes every other change wait for the end of this transaction; audit it."""
-    connection.execute(update(_revisions).where(_IS_VAULT).values(value=_revisions.c.value + 1))
+    count_up(connection)
     connection.execute(insert(tables.audit), [audit.row(entry)])
     return sealing(connection)
+
+
+def count_up(connection: Connection) -> None:
+    """Something changed that executions see."""
+    connection.execute(update(_revisions).where(_IS_VAULT).values(value=_revisions.c.value + 1))
 
 
 def hold(connection: Connection, key_id: str) -> None:

@@ -1,0 +1,147 @@
+"""The parts that steps are made of, from settings: storage, objects, sandbox, targets. No worker is among them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from hengio import log
+from hengio.blobs.protocol import Blobs
+from hengio.clock import Clock
+from hengio.lifecycle.outputs import Outputs
+from hengio.model.circuit import Circuit
+from hengio.registry.modules import ModuleRegistry
+from hengio.sandbox.host.outside import Capabilities
+from hengio.sandbox.protocol import Sandbox
+from hengio.settings import Settings
+from hengio.steps.database import DatabaseStep
+from hengio.steps.files import FileStep
+from hengio.steps.protocol import StepType
+from hengio.steps.tapes import Tapes
+from hengio.steps.wasm import Allowed, WasmStep, World
+from hengio.storage.protocol import Storage
+from hengio.storage.sql.store import open_storage
+from hengio.targets.databases import Databases
+from hengio.vault.known import Known
+from hengio.vault.masks import Masks
+from hengio.wiring.artefacts import open_artefacts
+from hengio.wiring.live import LiveDatabases
+from hengio.wiring.objects import open_area
+from hengio.wiring.outside import open_capabilities, over
+from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
+from hengio.wiring.tapes import make_tapes
+from hengio.wiring.vault import database_url, given_connections, make_masks, open_known
+from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
+from hengio.worker.circuits import KeptCircuits
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """The separate areas of the object store; only `files` can be named by jobs."""
+
+    modules: Blobs
+    outputs: Blobs
+    files: Blobs
+    tapes: Blobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Open parts. `circuits` keeps what breakers tell; None where nobody works."""
+
+    settings: Settings
+    clock: Clock
+    storage: Storage
+    areas: Areas
+    outputs: Outputs
+    sandbox: Sandbox
+    modules: ModuleRegistry
+    known: Known
+    masks: Masks
+    tapes: Tapes
+    circuits: KeptCircuits | None
+    capabilities: Capabilities
+    fixed: dict[str, StepType]
+
+    def types(self, files: Blobs) -> dict[str, StepType]:
+        """The step types, over this files area."""
+        world = World(capabilities=over(self.capabilities, files), audit=self.storage.audit, clock=self.clock)
+        allowed = Allowed(
+            default=default_limits(self.settings),
+            component=default_limits(self.settings, component=True),
+            highest=highest_limits(self.settings),
+        )
+        return {
+            "wasm": WasmStep(self.sandbox, self.modules, allowed=allowed, world=world, tapes=self.tapes),
+            "file_processing": FileStep(files),
+            **self.fixed,
+        }
+
+
+def open_areas(settings: Settings) -> Areas:
+    """The object store's areas that the running parts use by name."""
+    return Areas(**{field.name: open_area(settings, field.name) for field in fields(Areas)})
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) -> AsyncIterator[Parts]:
+    """Everything but the worker, whose name is given if there is one. Raises `Unavailable` when the database or the
+    disk cannot be used."""
+    async with AsyncExitStack() as stack:
+        storage = open_storage(settings.database)
+        stack.push_async_callback(storage.close)
+        await storage.open()
+        areas = open_areas(settings)
+        sandbox = open_sandbox(settings, artefacts=open_artefacts(settings))
+        stack.push_async_callback(sandbox.close)
+        known = open_known(settings, storage)
+        stack.callback(log.hide, id(known), ())
+        await known.refresh()
+        circuits = None if worker is None else KeptCircuits(storage.circuits, worker=worker)
+        breakers = open_breakers(settings, clock, on_change=_ignore if circuits is None else circuits.tell)
+        databases = open_databases(settings, known)
+        stack.push_async_callback(databases.close)
+        capabilities = await stack.enter_async_context(
+            open_capabilities(settings, databases=databases, files=areas.files, breakers=breakers)
+        )
+        http = await stack.enter_async_context(
+            open_http_step(
+                guard=open_guard(settings),
+                breakers=breakers,
+                connections=open_http_targets(settings, known),
+                clock=clock,
+            )
+        )
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            storage=storage,
+            areas=areas,
+            outputs=Outputs(areas.outputs),
+            sandbox=sandbox,
+            modules=ModuleRegistry(storage.modules, areas.modules, sandbox, clock, storage.audit),
+            known=known,
+            masks=make_masks(settings, known),
+            tapes=make_tapes(settings, areas.tapes, clock, more=known.sensitive),
+            circuits=circuits,
+            capabilities=capabilities,
+            fixed={"http": http, "database": DatabaseStep(databases)},
+        )
+
+
+def open_databases(settings: Settings, known: Known | None = None) -> Databases:
+    """The named connections of database steps, with `known` those that are stored, too; SQLite files lie under the
+    data folder's `databases/`."""
+    given = {
+        name: str(one.document["url"]) for name, one in given_connections(settings).items() if one.type == "database"
+    }
+    folder = Path(settings.data_dir) / "databases"
+    if known is None:
+        return Databases(given, folder=folder)
+    return LiveDatabases(known.connections.typed("database", database_url), given=given, folder=folder)
+
+
+def _ignore(_circuit: Circuit) -> None:
+    """Nobody keeps it."""
