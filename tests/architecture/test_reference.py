@@ -28,6 +28,7 @@ from hengio.definition.parse import read
 from hengio.definition.validate import validate
 from hengio.model.event import EventType
 from hengio.model.job import Job
+from hengio.model.schedule import Calendar, Misfire, Schedule
 from hengio.model.step import Step
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.settings import Settings
@@ -68,7 +69,8 @@ def metrics() -> set[str]:
 
 def definition_fields() -> set[str]:
     auth = (BasicAuth, BearerAuth, OAuth2Auth)
-    structs = (Job, Step, *CONFIGS.values(), *auth, CsvFormat, XlsxFormat, Transformations)
+    schedules = (*get_args(Schedule), Calendar, Misfire)
+    structs = (Job, Step, *schedules, *CONFIGS.values(), *auth, CsvFormat, XlsxFormat, Transformations)
     return {field.name for struct in structs for field in fields(struct)}
 
 

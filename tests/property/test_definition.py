@@ -132,9 +132,12 @@ STEPS = st.builds(
         },
     ),
 )
+SCHEDULES = st.none() | st.fixed_dictionaries(
+    {"type": st.just("cron"), "expression": TEXT}, optional={"timezone": TEXT, "start_date": st.none() | TEXT}
+)
 JOBS = st.fixed_dictionaries(
     {"name": TEXT, "steps": st.lists(STEPS, max_size=4)},
-    optional={"description": TEXT, "enabled": st.booleans(), "schedule": OBJECTS, "notes": OBJECTS},
+    optional={"description": TEXT, "enabled": st.booleans(), "schedule": SCHEDULES, "notes": OBJECTS},
 )
 
 

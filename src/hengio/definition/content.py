@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hengio import url as urls
-from hengio.definition import ranges, words
+from hengio.definition import ranges, schedules, words
 from hengio.definition.configs import is_statuses
 from hengio.definition.findings import Findings
 from hengio.definition.headers import settable
@@ -34,6 +34,7 @@ def check_job(job: Job, findings: Findings) -> None:
         ranges.check(limit, ranges.RATE_LIMIT, findings, "$.triggers.webhook.rate_limit")
     by_hand = "this version starts jobs by hand only"
     if job.schedule is not None:
+        schedules.check(job.schedule, findings, "$.schedule")
         findings.warn("$.schedule", f"the schedule is kept and does nothing: {by_hand}")
     if webhook.enabled:
         findings.warn("$.triggers.webhook", f"the webhook is kept and does nothing: {by_hand}")

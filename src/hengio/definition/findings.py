@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from hengio.errors import Problem
 
@@ -10,11 +11,15 @@ MOST = 100
 
 
 class Findings:
-    """Errors and warnings in the order they were found, the first 100 of each."""
+    """Errors and warnings in the order they were found, the first 100 of each.
 
-    def __init__(self) -> None:
-        self.errors: list[Problem] = []
+    `written` says where the author wrote what is at a path of the canonical document; `told` is what they know already.
+    """
+
+    def __init__(self, told: Iterable[Problem] = (), *, written: Callable[[str], str] = str) -> None:
+        self.errors: list[Problem] = list(told)[:MOST]
         self.warnings: list[Problem] = []
+        self._written = written
 
     @property
     def full(self) -> bool:
@@ -30,8 +35,9 @@ class Findings:
         self.errors_from([Problem(path, message, hint)])
 
     def errors_from(self, problems: Iterable[Problem]) -> None:
-        self.errors = [*self.errors, *problems][:MOST]
+        found = [replace(each, path=self._written(each.path)) for each in problems]
+        self.errors = [*self.errors, *found][:MOST]
 
     def warn(self, path: str, message: str, hint: str = "") -> None:
         if not self.warned:
-            self.warnings.append(Problem(path, message, hint))
+            self.warnings.append(Problem(self._written(path), message, hint))

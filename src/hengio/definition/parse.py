@@ -1,7 +1,7 @@
 """From text to a job: JSON or YAML → a JSON value → a `Job` in canonical form (H3).
 
-`read` is the edge where hostile text arrives: it is bounded in size and depth before anything looks at it. A spelling
-of the definition other than the canonical one is a function from document to document between `read` and `parse`.
+`read` is the edge where hostile text arrives: it is bounded in size and depth before anything looks at it. The other
+spellings of a definition are brought to the canonical one between `read` and `parse`, by `spellings`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import msgspec
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import shape, yamltext
+from hengio.definition import shape, spellings, yamltext
+from hengio.definition.findings import Findings
 from hengio.definition.yamltext import MAX_DEPTH
 from hengio.errors import Problem, Refused
 from hengio.model.job import Job
@@ -50,22 +51,24 @@ def read(source: str | bytes, *, format: Format = "auto", most: int = MAX_BYTES)
 
 
 def parse(document: Json) -> Job:
-    """The job of a canonical document. Raises `InvalidDefinition` with every problem of its shape."""
-    found = job_problems(document)
-    if found:
-        raise InvalidDefinition(found)
-    return convert(document)
+    """The job of a document in any spelling. Raises `InvalidDefinition` with every problem of its shape."""
+    normal = spellings.normalised(document)
+    findings = Findings(normal.problems, written=normal.origins.author)
+    findings.errors_from(normal.untold(job_problems(normal.document)))
+    if findings.errors:
+        raise InvalidDefinition(findings.errors)
+    return convert(normal.document)
 
 
 def job_problems(document: Json) -> list[Problem]:
-    """What is wrong with the shape of a document, the steps' configurations aside."""
+    """What is wrong with the shape of a canonical document, the steps' configurations aside."""
     if deep := too_deep(document):
         return [deep]
     return shape.problems(document, Job)
 
 
 def convert(document: Json) -> Job:
-    """The job of a document without problems of shape."""
+    """The job of a canonical document without problems of shape."""
     try:
         return msgspec.convert(document, Job)
     except msgspec.ValidationError as error:

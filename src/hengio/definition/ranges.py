@@ -45,6 +45,12 @@ JOB: Mapping[str, Range] = {
     "max_parallel": Range(1, 256),
 }
 RATE_LIMIT: Mapping[str, Range] = {"max_requests": _COUNT, "window_seconds": _COUNT}
+SCHEDULE: Mapping[str, Range] = {
+    "interval_seconds": _COUNT,
+    "delay_seconds": _COUNT,
+    "jitter_seconds": Range(0, 86_400),
+}
+MISFIRE: Mapping[str, Range] = {"window_seconds": _POSITIVE, "limit": Range(1, 10_000)}
 STEP: Mapping[str, Range] = {"timeout_seconds": _POSITIVE, "max_visits": Range(1, 10_000)}
 RETRY: Mapping[str, Range] = {"max_retries": Range(0, 10), "delays_seconds": Range(0), "jitter": Range(0, 1)}
 CONFIG: Mapping[str, Mapping[str, Range]] = {

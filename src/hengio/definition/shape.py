@@ -23,11 +23,12 @@ MAX_PROBLEMS = 100
 
 def problems(value: Json, wanted: type, *, path: str = "$", templates: bool = False) -> list[Problem]:
     """What keeps `value` from being a `wanted`: the first 100 problems. With `templates`, any string with one fits."""
-    return list(islice(_Walk(templates=templates).check(value, _described(wanted), path), MAX_PROBLEMS))
+    return list(islice(_Walk(templates=templates).check(value, described(wanted), path), MAX_PROBLEMS))
 
 
 @lru_cache(maxsize=64)
-def _described(wanted: type) -> kinds.Type:
+def described(wanted: type) -> kinds.Type:
+    """The type's own description."""
     return msgspec.inspect.type_info(wanted)
 
 
@@ -73,7 +74,9 @@ class _Walk:
         if field not in value:
             yield Problem(path, f"missing required field `{field}`", f"one of {words.listed(tags)}")
         elif not isinstance(tag, str) or tag not in tags:
-            yield Problem(words.child(path, field), f"expected one of {words.listed(tags)}, got {words.shown(tag)}")
+            hint = words.close(tag, tags) if isinstance(tag, str) else ""
+            message = f"expected one of {words.listed(tags)}, got {words.shown(tag)}"
+            yield Problem(words.child(path, field), message, hint)
         else:
             yield from self._struct(value, tags[tag], path)
 

@@ -1,7 +1,7 @@
 """Says at creation whether a job can be accepted, and everything that is wrong or doubtful about it (H3, R13.1).
 
-Shape first, then meaning; where the shape has errors, what its steps mean as far as they can be told apart. A `Catalog`
-tells what is known where the job will run; without one, what lies outside the definition is not checked.
+Spelling first, then shape, then meaning; where the shape has errors, what its steps mean as far as they can be told
+apart. A `Catalog` tells what is known where the job will run; without one, what lies outside is not checked.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import get_args
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import content, draft, outside, parse, ranges, routes, shape, words
+from hengio.definition import content, draft, outside, parse, ranges, routes, shape, spellings, words
 from hengio.definition.configs import CONFIGS
 from hengio.definition.findings import Findings
 from hengio.definition.flow import Flow
+from hengio.definition.normal import Normal
 from hengio.definition.outside import Catalog
 from hengio.definition.uses import Uses
 from hengio.errors import Problem
@@ -49,13 +50,15 @@ class Report:
 
 def validate(document: Json, *, catalog: Catalog | None = None) -> Report:
     """Everything there is to say about a definition as it was read (`parse.read`); never raises for its content."""
-    findings = Findings()
-    findings.errors_from(parse.job_problems(document))
+    normal = spellings.normalised(document)
+    document = normal.document
+    findings = Findings(normal.problems, written=normal.origins.author)
+    findings.errors_from(normal.untold(parse.job_problems(document)))
     job = None
     if not findings.errors:
         job = _converted(document, findings)
     if parse.too_deep(document) is None:
-        _check_configs(document, findings)
+        _check_configs(normal, findings)
     if job is not None:
         _check_meaning(job, findings, catalog)
     elif not findings.full and (drafted := draft.job(document)) is not None:
@@ -74,8 +77,9 @@ def _converted(document: Json, findings: Findings) -> Job | None:
         return None
 
 
-def _check_configs(document: Json, findings: Findings) -> None:
+def _check_configs(normal: Normal, findings: Findings) -> None:
     """The shape of each step's configuration, also where the rest of the document has errors."""
+    document = normal.document
     steps = document.get("steps") if isinstance(document, dict) else None
     for place, step in enumerate(steps if isinstance(steps, list) else []):
         if not isinstance(step, dict) or step.get("type") not in get_args(StepType):
@@ -86,7 +90,8 @@ def _check_configs(document: Json, findings: Findings) -> None:
             message = f"the step type `{step['type']}` is not available in this version"
             findings.error(f"{path}.type", message, f"available: {words.listed(CONFIGS)}")
         elif isinstance(config := step.get("config", {}), dict):
-            findings.errors_from(shape.problems(config, wanted, path=f"{path}.config", templates=True))
+            found = shape.problems(config, wanted, path=f"{path}.config", templates=True)
+            findings.errors_from(normal.untold(found))
 
 
 def _check_draft(job: Job, findings: Findings, catalog: Catalog | None) -> None:

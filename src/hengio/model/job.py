@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from hengio.model.schedule import Schedule
 from hengio.model.step import Step
 
 
@@ -31,11 +32,11 @@ class Triggers(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
 
     scheduled: bool = True
     manual: bool = True
-    webhook: Webhook = field(default_factory=Webhook)
+    webhook: Webhook = Webhook()
 
 
 class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
-    """A job definition in canonical form (H3). `notes` is the author's own and never read.
+    """A job definition in canonical form (H3). `notes` is the author's own, kept and never scanned.
 
     `timeout_seconds` counts time at work, `deadline_seconds` everything; `max_parallel` bounds the branches of a
     fan-out that run at once.
@@ -44,8 +45,8 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     name: str
     description: str = ""
     enabled: bool = True
-    schedule: dict[str, Any] | None = None
-    triggers: Triggers = field(default_factory=Triggers)
+    schedule: Schedule | None = None
+    triggers: Triggers = Triggers()
     timeout_seconds: float | None = None
     deadline_seconds: float | None = None
     max_retries: int = 3

@@ -17,6 +17,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
     `config` is the author's own JSON, templates unresolved; the step type's module in `hengio.steps` reads it.
     `next` None means the following step in definition order; a list of several ids is a fan-out that meets at `then`.
+    `notes` is the author's own, kept and never scanned.
     """
 
     id: str
@@ -26,9 +27,10 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     condition: str | None = None
     next: str | tuple[str, ...] | None = None
     then: str | None = None
-    fan_out: FanOut = field(default_factory=FanOut)
-    retry: Retry = field(default_factory=Retry)
+    fan_out: FanOut = FanOut()
+    retry: Retry = Retry()
     timeout_seconds: float | None = None
     on_failure: str = "fail"
     on_crash: Literal["retry", "fail"] = "retry"
     max_visits: int = 100
+    notes: dict[str, Any] | None = None

@@ -13,7 +13,7 @@ YAML = """\
 # nightly prices
 name: giá hằng đêm
 enabled: true
-schedule: {type: cron, cron: 0 0 2 * * ?, start_date: 2026-11-23}
+schedule: {type: cron, expression: 0 0 2 * * ?, start_date: 2026-11-23}
 steps:
   - &first
     id: rows
