@@ -7,7 +7,10 @@ import re
 import time
 from uuid import UUID
 
-_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+NAME = "[A-Za-z_][A-Za-z0-9_-]{0,63}"
+"""What a name looks like, as a regular expression."""
+
+_SAFE_NAME = re.compile(NAME)
 
 
 def new_id() -> str:

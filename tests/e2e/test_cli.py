@@ -110,6 +110,24 @@ def test_a_definition_that_is_no_json_names_the_line(tmp_path: Path) -> None:
     assert "line 2" in done.stdout.decode()
 
 
+@pytest.mark.requirement("H3.1", "H3.3")
+def test_a_flat_definition_is_shown_in_its_canonical_form(tmp_path: Path) -> None:
+    step = {"id": "a", "type": "database_query", "connection": "c", "query": "SELECT 1", "retry_count": 2}
+    file = write(tmp_path / "job.json", {"name": "flat", "steps": [step]})
+    told = answer(hengio("job", "validate", file, "--json"))
+    assert told["errors"] == []
+    config = {"connection": "c", "query": "SELECT 1"}
+    canonical = {"id": "a", "type": "database", "config": config, "retry": {"max_retries": 2}}
+    assert told["normalized"] == {"name": "flat", "steps": [canonical]}
+
+
+@pytest.mark.requirement("H3.1")
+def test_job_schema_prints_one_json_document_with_or_without_json() -> None:
+    schema = answer(hengio("job", "schema", "--json"))
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert answer(hengio("job", "schema")) == schema
+
+
 @pytest.mark.requirement("R1.5", "R9.1", "R9.2", "R9.3")
 def test_job_run_registers_a_module_runs_the_job_once_and_prints_its_output(tmp_path: Path) -> None:
     module = guest(tmp_path / "echo.wasm", ECHO)

@@ -16,10 +16,15 @@ from hengio.model.tape import TapeMode
 
 
 class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A call of a module (R1.5). `input`, when given, is all the module sees of the earlier steps.
+    """A call of a module (R1.5).
 
-    `permissions`, when given, narrow what an administrator granted the module; they never add to it. `tape` says which
-    calls are recorded for a replay.
+    `module_id` is an id, `name`, `name@1.2.3`, `name@^1.2` or `sha256:` and the digest. `function_name` is its entry.
+    `fuel_limit` bounds instructions. `timeout_seconds` bounds the time of the call. `memory_limit_mb` bounds memory.
+    `params` are handed to the module. `input`, when given, is all the module sees of the earlier steps.
+    `env` is the environment of a command module. `secrets` are sensitive variables that the module may read.
+    `output_mode` is `auto`, or `data` to read neither routing nor errors from the output.
+    `permissions`, when given, narrow what an administrator granted the module; they never add to it.
+    `tape` says which calls are recorded for a replay.
     """
 
     module_id: str

@@ -10,7 +10,7 @@ Permission = Literal["http:read", "http:write", "database:read", "database:write
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 
-class Grant(Struct, frozen=True, order=True):
+class Grant(Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """One permission on the resources that a pattern names. None is held by default.
 
     `resource` is, by permission: `scheme://host[:port]/path` with wildcards; `connection` or `connection/schema.table`;

@@ -19,7 +19,11 @@ class RateLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Webhook(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The webhook trigger of a job (H2)."""
+    """The webhook trigger of a job (H2).
+
+    `enabled` lets it start the job. `secret_key` is what calls are signed with. `rate_limit` bounds how often it may.
+    `url` is where it can be called, and given by the installation.
+    """
 
     enabled: bool = False
     secret_key: str | None = None
@@ -28,7 +32,10 @@ class Webhook(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
 
 
 class Triggers(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What may start the job (H2)."""
+    """What may start the job (H2).
+
+    `scheduled` is its schedule. `manual` is a person or a program that asks for it. `webhook` is a call from outside.
+    """
 
     scheduled: bool = True
     manual: bool = True
@@ -36,10 +43,15 @@ class Triggers(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
-    """A job definition in canonical form (H3). `notes` is the author's own, kept and never scanned.
+    """A job definition in canonical form (H3).
 
-    `timeout_seconds` counts time at work, `deadline_seconds` everything; `max_parallel` bounds the branches of a
-    fan-out that run at once.
+    `name` tells the job from every other. `description` is for people. `enabled` jobs may be started.
+    `schedule` is when the job runs by itself. `triggers` are what may start it.
+    `timeout_seconds` counts time at work, waits for retries left out. `deadline_seconds` counts everything.
+    `max_retries` is how often a failed step is tried again that says nothing itself. `max_crashes` is how often an
+    execution may lose its worker. `max_parallel` bounds the branches of a fan-out that run at once.
+    `allow_concurrent` lets executions of the job run side by side. `overlap` is what becomes of one that would.
+    `steps` run in this order, unless they are routed. `notes` are the author's own, kept and never scanned.
     """
 
     name: str

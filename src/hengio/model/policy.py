@@ -13,7 +13,7 @@ class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     """How often and how fast a failed step is tried again (H5).
 
     `max_retries` counts tries after the first; None takes the job's. `delays_seconds` are waited in turn, the last one
-    again and again, each multiplied by a random factor of 1 ± `jitter`. `on` lists outcome kinds that are retried
+    again and again. A delay is multiplied by a random factor of 1 ± `jitter`. `on` lists outcome kinds that are retried
     whatever their default.
     """
 
@@ -24,6 +24,9 @@ class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class FanOut(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a failed branch of a router does to its siblings: `cancel` stops them, `wait` lets them finish."""
+    """How a fan-out ends (ABI: Routing).
+
+    `on_failure` is what a failed branch does to its siblings: `cancel` stops them, `wait` lets them finish.
+    """
 
     on_failure: Literal["cancel", "wait"] = "cancel"

@@ -44,7 +44,7 @@ class _Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     """What every schedule may say.
 
     `timezone` is an IANA time zone. Fires lie from `start_date` to `end_date`, both included. `calendar` is the days to
-    leave out, `misfire` what becomes of missed fires. `jitter_seconds` delays each fire by a random time up to that.
+    leave out. `misfire` is what becomes of missed fires. `jitter_seconds` delays each by a random time up to that.
     """
 
     timezone: str = ZONE
@@ -58,8 +58,8 @@ class _Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
 class CronSchedule(_Schedule, frozen=True, kw_only=True, tag="cron"):
     """Fires where a cron `expression` says: the 6 or 7 fields of Quartz, or the 5 of Unix (H1.1).
 
-    `on_gap` is for a time that daylight saving leaves out, `on_overlap` for one that comes twice; without them a fixed
-    hour and minute fires exactly once (H1.2).
+    `on_gap` is for a time that daylight saving leaves out. `on_overlap` is for one that comes twice. Without them a
+    fixed hour and minute fires exactly once (H1.2).
     """
 
     expression: str

@@ -51,3 +51,12 @@ def test_what_means_nothing_is_told_at_its_place_with_a_hint(
 )
 def test_what_means_something_or_is_a_template_is_valid(permissions: list[Any]) -> None:
     assert judged(*permissions).errors == ()
+
+
+@pytest.mark.requirement("H3.5")
+def test_an_unknown_field_of_a_permission_is_told_like_any_other() -> None:
+    (problem,) = judged({**GOOD, "resuorce": "x"}).errors
+    assert (problem.path, problem.message) == (
+        "$.steps[0].config.permissions[0].resuorce",
+        "unknown field `resuorce`",
+    )

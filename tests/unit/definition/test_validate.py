@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from hengio.definition.schema import published
 from hengio.definition.validate import Report, validate
 from hengio.model.module import ModuleFacts
 
+SCHEMA = Draft202012Validator(published())
 DB = {"connection": "shop", "query": "SELECT 1"}
 
 
@@ -63,7 +66,11 @@ def files(**config: Any) -> dict[str, Any]:
 
 
 def judged(*steps: Any, **fields: Any) -> Report:
-    return validate({"name": "j", "steps": list(steps), **fields}, catalog=Known())
+    """The report; what is valid must fit the published schema too."""
+    report = validate({"name": "j", "steps": list(steps), **fields}, catalog=Known())
+    if report.valid:
+        SCHEMA.validate(report.normalized)
+    return report
 
 
 def said(report: Report) -> list[tuple[str, str]]:

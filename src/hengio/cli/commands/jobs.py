@@ -36,6 +36,14 @@ def job_validate(
     raise typer.Exit(validate_file(file, as_json=json))
 
 
+@app.command("schema")
+def job_schema(*, json: AsJson = False) -> None:
+    """Print the JSON Schema of a definition, for editors."""
+    from hengio.cli.schema import show_schema
+
+    raise typer.Exit(show_schema())
+
+
 @app.command("run")
 def job_run(
     job: FileOrJob,
