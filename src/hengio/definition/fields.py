@@ -55,6 +55,8 @@ def _query_type(given: dict[str, Json], tagged: dict[str, Json], path: str, work
     known = _QUERY_TYPES[tag]
     made = {**given, "query_type": tag}
     for name, value in tagged.items():
+        if work.full:
+            break
         if name not in {"type", *known}:
             hint = words.nearest(name, [each for each in known if each not in tagged])
             work.wrong(words.child(here, name), f"unknown field `{words.cut(name)}`", hint)

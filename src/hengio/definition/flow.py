@@ -6,25 +6,25 @@ join anywhere. Branches of a fan-out do not see each other: what runs only withi
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from hengio.definition.graph import Graph, Steps, places, reached, turned
 from hengio.model.job import Job
 from hengio.model.step import Step
 
-_ANYWHERE = "*"
-Graph = dict[str, set[str]]
+MOST_BRANCHES = 2_000
+"""So many branches are looked into for ways that end in a sibling; in a job with more, some count as possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fan:
     """A fan-out that the definition itself makes. `rescue` is where the router's failure leads."""
 
-    router: str
-    rescue: str
-    targets: frozenset[str]
-    join: str | None
+    router: int
+    rescue: Steps
+    targets: Steps
+    join: Steps
 
 
 class Flow:
@@ -32,59 +32,65 @@ class Flow:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._start = job.steps[0].id
+        self._anywhere = len(job.steps)
         self._graph = self._built()
-        self._after: dict[str, frozenset[str]] = {}
+        self._after: dict[int, Steps] = {}
         self.free = any(may_route(step) and self.can_run(step.id) for step in job.steps)
 
     def can_run(self, step_id: str) -> bool:
         """Whether any way leads to the step."""
-        return step_id == self._start or step_id in self._reach(self._start)
+        place = self._job.order[step_id]
+        return place == 0 or self._leads(0, place)
 
     def may_precede(self, earlier: str, later: str) -> bool:
         """Whether, on some way, `earlier` has run when `later` begins; a step precedes itself only in a loop.
 
         Of a module's routing, this knows the choice of one step; if `free`, a fan-out may lead further.
         """
-        return self.can_run(earlier) and later in self._reach(earlier)
+        return self.can_run(earlier) and self._leads(self._job.order[earlier], self._job.order[later])
 
-    def _reach(self, step_id: str) -> frozenset[str]:
-        if step_id not in self._after:
-            self._after[step_id] = _reached(self._graph, self._graph.get(step_id, ()))
-        return self._after[step_id]
+    def _leads(self, earlier: int, later: int) -> bool:
+        if earlier not in self._after:
+            self._after[earlier] = reached(self._graph, self._graph[earlier])
+        return bool(self._after[earlier] >> later & 1)
 
     def _built(self) -> Graph:
-        graph = {step.id: self._successors(step) for step in self._job.steps}
-        graph[_ANYWHERE] = {step.id for step in self._job.steps}
-        fans = [fan for step in self._job.steps if (fan := self._fan(step))]
-        changes = [(fan, _region(graph, fan), _cuts(graph, fan, self._start)) for fan in fans]
-        for fan, region, cuts in changes:
+        steps = self._job.steps
+        graph = [self._successors(place, step) for place, step in enumerate(steps)]
+        graph.append((1 << len(steps)) - 1)  # from anywhere to any step
+        fans = [fan for place, step in enumerate(steps) if (fan := self._fan(place, step))]
+        for fan, region, cuts in list(_changes(graph, fans)):
             for source, target in cuts:
-                graph[source].discard(target)
-            for inside in region:
-                graph[inside] |= _join(fan)
+                graph[source] &= ~(1 << target)
+            for inside in places(region) if fan.join else ():
+                graph[inside] |= fan.join
         return graph
 
-    def _successors(self, step: Step) -> set[str]:
-        found = set(_targets(step.next)) if step.next is not None else set(self._following(step.id))
-        found.add(step.on_failure)
-        known = found & self._job.order.keys()
-        return known | {_ANYWHERE} if may_route(step) else known
+    def _successors(self, place: int, step: Step) -> Steps:
+        following = self._following(place) if step.next is None else self._set(_targets(step.next))
+        free = 1 << self._anywhere if may_route(step) else 0
+        return following | self._set([step.on_failure]) | free
 
-    def _fan(self, step: Step) -> _Fan | None:
+    def _fan(self, place: int, step: Step) -> _Fan | None:
         if not isinstance(step.next, tuple) or (len(step.next) < 2 and step.then is None):
             return None
-        targets = [each for each in step.next if each in self._job.order]
+        targets = self._set(step.next)
         if not targets:
             return None
-        last = max(targets, key=self._job.order.__getitem__)
-        after = next(iter(self._following(last)), None)
-        join = step.then if step.then in self._job.order else after
-        return _Fan(step.id, step.on_failure, frozenset(targets), join)
+        join = self._set([step.then]) if step.then is not None else 0
+        after = self._following(targets.bit_length() - 1)  # the first step after the last of them
+        return _Fan(place, self._set([step.on_failure]), targets, join or after)
 
-    def _following(self, step_id: str) -> Iterable[str]:
-        place = self._job.order[step_id] + 1
-        return [self._job.steps[place].id] if place < len(self._job.steps) else []
+    def _following(self, place: int) -> Steps:
+        return 1 << (place + 1) if place + 1 < len(self._job.steps) else 0
+
+    def _set(self, ids: Iterable[str]) -> Steps:
+        """The steps of those ids, as far as there are such."""
+        found = 0
+        for each in ids:
+            if (place := self._job.order.get(each)) is not None:
+                found |= 1 << place
+        return found
 
 
 def may_route(step: Step) -> bool:
@@ -96,38 +102,26 @@ def _targets(following: str | tuple[str, ...]) -> tuple[str, ...]:
     return (following,) if isinstance(following, str) else following
 
 
-def _reached(
-    graph: Mapping[str, Collection[str]], starts: Iterable[str], *, walls: Collection[str] = ()
-) -> frozenset[str]:
-    """Everything that can be come to from `starts`, themselves included, without entering `walls`."""
-    found = {each for each in starts if each not in walls}
-    waiting = deque(found)
-    while waiting:
-        for each in graph.get(waiting.popleft(), ()):
-            if each not in found and each not in walls:
-                found.add(each)
-                waiting.append(each)
-    return frozenset(found)
+def _changes(graph: Graph, fans: list[_Fan]) -> Iterator[tuple[_Fan, Steps, list[tuple[int, int]]]]:
+    """Each fan-out with the steps that may run within its branches, and the ways that end there."""
+    before = turned(graph)
+    left = MOST_BRANCHES
+    for fan in fans:
+        region = reached(graph, fan.targets, walls=fan.join)
+        inside = region & ~_beside(graph, fan)
+        entered = [target for target in places(fan.targets) if inside & before[target]][:left]
+        left -= len(entered)
+        yield fan, region, [cut for target in entered for cut in _cuts(graph, fan, target, inside & before[target])]
 
 
-def _region(graph: Graph, fan: _Fan) -> frozenset[str]:
-    """The steps that may run within the fan-out's branches."""
-    return _reached(graph, fan.targets, walls=_join(fan))
+def _cuts(graph: Graph, fan: _Fan, target: int, into: Steps) -> Iterator[tuple[int, int]]:
+    """Of the ways `into` a target, those that end a branch instead: only a sibling's branch can be where they begin."""
+    own = reached(graph, graph[target], walls=fan.targets | fan.join) | 1 << target
+    yield from ((each, target) for each in places(into & ~own))
 
 
-def _cuts(graph: Graph, fan: _Fan, start: str) -> list[tuple[str, str]]:
-    """Ways into a target that end a branch instead, because they begin where only a sibling's branch can be."""
-    beside = (graph[fan.router] - (fan.targets - {fan.rescue})) | _join(fan)
-    outside = _reached({**graph, fan.router: beside}, [start])
-    inside = _region(graph, fan) - outside
-    cuts: list[tuple[str, str]] = []
-    walls = fan.targets | _join(fan)
-    for target in fan.targets:
-        if into := [each for each in inside if target in graph[each]]:
-            own = _reached(graph, graph[target], walls=walls) | {target}
-            cuts += [(each, target) for each in into if each not in own]
-    return cuts
-
-
-def _join(fan: _Fan) -> set[str]:
-    return {fan.join} if fan.join is not None else set()
+def _beside(graph: Graph, fan: _Fan) -> Steps:
+    """The steps that can be come to without entering the fan-out's branches."""
+    ways = graph.copy()
+    ways[fan.router] = ways[fan.router] & ~(fan.targets & ~fan.rescue) | fan.join
+    return reached(ways, 1)

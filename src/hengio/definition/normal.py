@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hengio.codec import Json
+from hengio.definition.findings import MOST
 from hengio.errors import Problem
 
 
@@ -39,6 +40,11 @@ class Normal:
     origins: Origins = field(default_factory=Origins)
     problems: list[Problem] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many problems as are told; looking for more is of no use."""
+        return len(self.problems) >= MOST
 
     def wrong(self, path: str, message: str, hint: str = "") -> None:
         """A problem at a path of the canonical document."""

@@ -69,6 +69,8 @@ def _check_calendar(schedule: Schedule, findings: Findings, path: str) -> None:
         hint = "two capital letters as in ISO 3166, such as `VN`; for a part of a country `DE-BY`"
         findings.error(f"{path}.skip_holidays", f"{words.shown(country)} is not a country", hint)
     for place, day in enumerate(schedule.calendar.blackout_dates):
+        if findings.full:
+            return
         if not _DATE.fullmatch(day) or _read(day) is None:
             message = f"{words.shown(day)} is not a date"
             findings.error(f"{path}.blackout_dates[{place}]", message, "write it as `2026-11-23`")

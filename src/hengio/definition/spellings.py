@@ -105,7 +105,7 @@ def _flat(step: dict[str, Json], kind: StepType, path: str, work: Normal) -> dic
     members = {name: value for name, value in step.items() if name not in _STEP_WORDS}
     if wanted is not None:
         known = set(wanted.__struct_fields__)
-        for name in [each for each in members if each not in known]:
+        for name in [each for each in members if each not in known and not work.full]:
             free = sorted((known | STEP_FIELDS - {"type", "config"}) - step.keys())
             work.wrong(words.child(path, name), f"unknown field `{words.cut(name)}`", words.nearest(name, free))
         members = {name: value for name, value in members.items() if name in known}

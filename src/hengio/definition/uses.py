@@ -31,6 +31,8 @@ class Uses:
         if step.condition is not None:
             self._expression(step, step.condition, f"{path}.condition")
         for where, text in _strings(step.config, f"{path}.config"):
+            if self._findings.full:
+                return
             if step.type == "file_processing" and where == f"{path}.config.{'.'.join(_ROW_FILTER)}":
                 self._expression(step, text, where, rows=True)
             elif step.type == "database" and where == f"{path}.config.query":

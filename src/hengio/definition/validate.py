@@ -82,6 +82,8 @@ def _check_configs(normal: Normal, findings: Findings) -> None:
     document = normal.document
     steps = document.get("steps") if isinstance(document, dict) else None
     for place, step in enumerate(steps if isinstance(steps, list) else []):
+        if findings.full:
+            return
         if not isinstance(step, dict) or step.get("type") not in get_args(StepType):
             continue
         path = words.child("$.steps", place)

@@ -6,11 +6,15 @@ import json
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
+from heapq import nlargest
+from itertools import pairwise
 from typing import Any
 
 _PLAIN_KEY = re.compile(r"[^\W\d][\w-]*")
 _SHOWN = 40
 _LISTED = 16
+_COMPARED = 16
 
 
 def kind(value: Any) -> str:
@@ -53,8 +57,21 @@ def cut(name: str) -> str:
 def close(name: str, known: Iterable[str]) -> str:
     """A hint: the known name that `name` was probably meant to be; empty if none is near."""
     every = list(known)
-    found = get_close_matches(name[:_SHOWN], every, n=1, cutoff=0.6) or _longer(name, every)
+    found = get_close_matches(name[:_SHOWN], _alike(name, every), n=1, cutoff=0.6) or _longer(name, every)
     return f"did you mean `{cut(found[0])}`?" if found else ""
+
+
+def _alike(name: str, known: list[str]) -> list[str]:
+    """Of many known names those that share most pairs of letters with `name`; comparing all in full takes long."""
+    if len(known) <= _COMPARED:
+        return known
+    pairs = _pairs(name[:_SHOWN])
+    return nlargest(_COMPARED, known, key=lambda each: len(pairs & _pairs(each)))
+
+
+@lru_cache(maxsize=2_048)
+def _pairs(name: str) -> frozenset[str]:
+    return frozenset(map("".join, pairwise(name)))
 
 
 def _longer(name: str, known: list[str]) -> list[str]:
