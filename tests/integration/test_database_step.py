@@ -98,6 +98,7 @@ async def test_a_server_that_does_not_answer_is_worth_another_try(step: Database
     assert (result.failure is not None, result.retryable) == (True, True)
 
 
+@pytest.mark.requirement("H3.7")
 @pytest.mark.parametrize(
     ("config", "words"),
     [

@@ -49,11 +49,18 @@ _NAMED: dict[str, SearchStrategy[Any]] = {
     "success_statuses": st.lists(st.sampled_from([200, 204, "2xx"]), min_size=1, max_size=2),
     "query": st.sampled_from(["SELECT 1", "SELECT {{input.n}}"]),
     "delimiter": st.sampled_from([",", ";"]),
+    "quote": st.just('"'),
+    "thousands": st.just(""),
+    "wildcard_pattern": st.just("*.csv"),
     "encoding": st.just("utf-8"),
     "filter": st.just("n > 0"),
     "notes": st.dictionaries(TEXT, ANYTHING, max_size=2),
     "condition": st.just("input.go == true"),
 }
+
+
+_OF_A_QUERY = {"connection", "query", "parameters", "read_only", "max_rows", "timeout_seconds"}
+_OF_A_SERVER = {"host", "port", "username", "auth", "host_key"}
 
 
 @st.composite
@@ -140,15 +147,14 @@ def _sensible(kind: StepType, config: dict[str, Any]) -> dict[str, Any]:
     """The configuration without members that exclude each other."""
     match kind:
         case "database":
-            config.pop("batch", None)
+            config = {name: value for name, value in config.items() if name in _OF_A_QUERY}
+            config |= {"connection": "shop", "query": "SELECT {{input.n}}"}
         case "file_processing":
-            for name in ("data_source", "sheets"):
-                config.pop(name, None)
-            if config["operation"] == "write":
-                config["data_source"] = "{{input.rows}}"
+            config = {name: value for name, value in config.items() if name not in {"data_source", "sheets", "to"}}
+            config["operation"] = "read" if config["operation"] == "read" else "write"
+            config |= {"data_source": "{{input.rows}}"} if config["operation"] == "write" else {}
         case "sftp":
-            for name in ("host", "port", "username", "auth", "host_key"):
-                config.pop(name, None)
+            config = {name: value for name, value in config.items() if name not in _OF_A_SERVER}
             config |= {"connection": "bank", "local_path": "a.csv"}
         case _:
             pass

@@ -19,6 +19,11 @@ from hengio.definition.templates import is_template
 from hengio.errors import Problem
 
 MAX_PROBLEMS = 100
+_SECRET = frozenset(
+    {"auth", "client_secret", "connection_string", "headers", "passphrase", "password", "private_key"}
+    | {"secret_key", "secrets", "token"}
+)
+"""Fields of which no value is repeated: whoever got the shape wrong may have written the secret itself."""
 
 
 def problems(value: Json, wanted: type, *, path: str = "$", templates: bool = False) -> list[Problem]:
@@ -126,4 +131,5 @@ def _unfit(value: Json, wanted: list[kinds.Type], path: str) -> Problem:
     names += [_KINDS[type(each)][0] for each in wanted if type(each) in _KINDS and not isinstance(each, kinds.NoneType)]
     expected = " or ".join(dict.fromkeys(names)) or "null"
     hint = words.close(value, literals) if isinstance(value, str) and literals else ""
-    return Problem(path, f"expected {expected}, got {words.shown(value)}", hint)
+    got = words.kind(value) if path.rpartition(".")[2] in _SECRET else words.shown(value)
+    return Problem(path, f"expected {expected}, got {got}", hint)

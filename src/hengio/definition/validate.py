@@ -11,7 +11,7 @@ from typing import get_args
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import content, draft, outside, parse, ranges, routes, shape, spellings, words
+from hengio.definition import content, draft, outside, parse, placed, ranges, routes, shape, spellings, words
 from hengio.definition.configs import CONFIGS
 from hengio.definition.findings import Findings
 from hengio.definition.flow import Flow
@@ -103,6 +103,7 @@ def _check_draft(job: Job, findings: Findings, catalog: Catalog | None) -> None:
     for place, step in enumerate(job.steps):
         path = words.child("$.steps", place)
         content.check_step(step, findings, path)
+        placed.check(step, findings, path)
         uses.check(step, path)
         if catalog is not None:
             outside.check(step, findings, path, catalog=catalog)
@@ -115,6 +116,7 @@ def _check_meaning(job: Job, findings: Findings, catalog: Catalog | None) -> Non
     for place, step in enumerate(job.steps[: ranges.MAX_STEPS]):
         path = words.child("$.steps", place)
         content.check_step(step, findings, path)
+        placed.check(step, findings, path)
         uses.check(step, path)
         if flow is not None and not flow.can_run(step.id):
             findings.warn(path, f"nothing leads to `{step.id}`: it can never run")

@@ -76,7 +76,7 @@ def test_the_job_in_the_readme_fits_the_schema() -> None:
         [],
         job(colour="red"),
         job({"nxet": "end"}),
-        job({"config": {"connection": "shop"}}),
+        job({"config": {}, "type": "wasm"}),
         job({"config": {"connection": "shop", "query": "SELECT 1", "max_row": 5}}),
         job({"config": {"connection": "shop", "query": "SELECT 1", "max_rows": 0}}),
         job({"config": {"connection": "shop", "query": "SELECT 1", "max_rows": "many"}}),

@@ -141,7 +141,7 @@ def test_a_wrong_shape_is_told_with_path_and_nearest_name(document: Any, path: s
     assert report.normalized is None
 
 
-@pytest.mark.requirement("R1.5", "R13.1")
+@pytest.mark.requirement("R1.5", "R13.1", "H3.6")
 @pytest.mark.parametrize(
     ("step", "path", "message"),
     [
@@ -196,7 +196,7 @@ def test_a_bad_step_is_told_at_its_place(step: dict[str, Any], path: str, messag
     assert said(judged(step)) == [(f"$.steps[0]{path}", message)]
 
 
-@pytest.mark.requirement("R12.5")
+@pytest.mark.requirement("R12.5", "H3.6")
 @pytest.mark.parametrize(
     ("steps", "path", "message"),
     [
@@ -221,7 +221,7 @@ def test_bad_routing_is_told_at_its_place(steps: list[Any], path: str, message: 
     assert said(judged(*steps)) == [(path, message)]
 
 
-@pytest.mark.requirement("R13.1")
+@pytest.mark.requirement("R13.1", "H3.6")
 @pytest.mark.parametrize(
     ("steps", "path", "message"),
     [
