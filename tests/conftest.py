@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers import PostgresServer, S3Server, postgres_server, s3_server
+from tests.support.servers import MysqlServer, PostgresServer, S3Server, mysql_server, postgres_server, s3_server
 
 pytest_plugins = ["tests.support.trace"]
 
@@ -32,6 +32,21 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     url = postgres_server.create_database()
     yield url
     postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session", name="mysql_server")
+def _mysql_server() -> Iterator[MysqlServer]:
+    """A MariaDB or MySQL on which databases may be created."""
+    with mysql_server() as server:
+        yield server
+
+
+@pytest.fixture
+def mysql_url(mysql_server: MysqlServer) -> Iterator[str]:
+    """The URL (`mysql://…`) of a fresh, empty database that is gone after the test."""
+    url = mysql_server.create_database()
+    yield url
+    mysql_server.drop_database(url)
 
 
 @pytest.fixture(scope="session", name="s3_server")

@@ -1,8 +1,9 @@
-"""What every database behind a connection promises: a SQLite file and a real PostgreSQL."""
+"""What every database behind a connection promises: a SQLite file, a real PostgreSQL and a real MariaDB."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ from hengio.targets.reply import SqlError, TimedOut, TooManyRows
 ENDLESS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS c FROM n",
     "postgresql": "SELECT pg_sleep(600)",
+    "mysql": "SELECT SLEEP(600) AS c",
 }
+
+
+SERVERS = {"postgresql": "postgres_url", "mysql": "mysql_url"}
 
 
 class Place:
@@ -28,18 +33,26 @@ class Place:
         self.databases = databases
 
     async def run(self, query: str, **options: Any) -> Any:
-        reply = await self.databases.execute("db", query, **options)
+        reply = await self.databases.execute("db", self.spoken(query), **options)
         codec.encode(reply)  # whatever comes back is JSON
         return reply
+
+    def spoken(self, query: str) -> str:
+        """A statement of the tests, which is SQLite's and PostgreSQL's, as this database says it."""
+        if self.kind != "mysql":
+            return query
+        query = re.sub(r"CAST\((\S+) AS TEXT\)", r"CAST(\1 AS CHAR)", query).replace('"a:b"', "`a:b`")
+        ignoring = re.sub(r"^INSERT (.*) ON CONFLICT .*$", r"INSERT IGNORE \1", query)
+        return ignoring.replace("TEMP TABLE", "TEMPORARY TABLE")
 
     async def rows(self, query: str, **options: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = (await self.run(query, **options)).rows
         return rows
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    url = "sqlite:///test.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = "sqlite:///test.db" if request.param == "sqlite" else request.getfixturevalue(SERVERS[request.param])
     databases = Databases({"db": url}, folder=tmp_path / "databases")
     yield Place(request.param, databases)
     await databases.close()
@@ -60,10 +73,10 @@ async def test_what_was_inserted_is_selected(db: Place) -> None:
     assert (found.row_count, found.affected_rows) == (1, 0)
 
 
-@pytest.mark.parametrize("query", ["SELECT ? || ? AS both", "SELECT $1 || $2 AS both"])
+@pytest.mark.parametrize("query", ["SELECT ? AS a, ? AS b", "SELECT $1 AS a, $2 AS b"])
 async def test_parameters_may_be_a_list(db: Place, query: str) -> None:
     query = query.replace("?", "CAST(? AS TEXT)").replace("$1", "CAST($1 AS TEXT)")
-    assert await db.rows(query, parameters=["a", "b"]) == [{"both": "ab"}]
+    assert await db.rows(query, parameters=["x", "y"]) == [{"a": "x", "b": "y"}]
 
 
 async def test_a_parameter_may_be_used_twice(db: Place) -> None:
@@ -157,7 +170,7 @@ async def test_values_json_cannot_hold_come_back_exactly(db: Place) -> None:
     big = 2**53
     query = f"SELECT {big} AS exact, {big + 1} AS big, {-big - 1} AS low"
     assert await db.rows(query) == [{"exact": big, "big": str(big + 1), "low": str(-big - 1)}]
-    literal = "x'00ff10'" if db.kind == "sqlite" else "'\\x00ff10'::bytea"
+    literal = "'\\x00ff10'::bytea" if db.kind == "postgresql" else "x'00ff10'"
     assert await db.rows(f"SELECT {literal} AS b") == [{"b": "AP8Q"}]
 
 

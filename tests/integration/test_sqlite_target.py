@@ -39,8 +39,8 @@ def test_a_url_names_a_file_of_the_folder_or_is_refused(tmp_path: Path, url: str
 
 
 def test_an_unknown_kind_of_database_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="unknown scheme 'mysql'") as caught:
-        Databases({"shop": "mysql://root:hunter22@host/shop"}, folder=tmp_path)
+    with pytest.raises(Refused, match="unknown scheme 'mssql'") as caught:
+        Databases({"shop": "mssql://root:hunter22@host/shop"}, folder=tmp_path)
     assert "sqlite:///" in caught.value.hint
     assert "postgresql://" in caught.value.hint
     assert "hunter22" not in str(caught.value)

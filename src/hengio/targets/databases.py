@@ -1,49 +1,74 @@
-"""Named connections to databases: what database steps and modules may reach (H4)."""
+"""Connections to databases: what database steps and modules may reach (H4.2)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from hengio.errors import NotFound, Refused
-from hengio.targets.postgres import PostgresDatabase
-from hengio.targets.reply import Reply
+from hengio.targets import opening
+from hengio.targets import procedure as procedures
+from hengio.targets.breaker import Breakers
+from hengio.targets.named import Connections, ConnectionString, KnownConnections
+from hengio.targets.lexing import Dialect
+from hengio.targets.opening import STRING, Target
+from hengio.targets.reach import Check
+from hengio.targets.reply import Busy, Reply, TimedOut
 from hengio.targets.sqlite import SqliteFile
-from hengio.targets.statement import Dialect, Parameters, Tables, Work
+from hengio.targets.statement import Parameters, Tables, Work
 
-SCHEMES = ("sqlite:///name.db", "postgresql://user:password@host:5432/database")
 TIMEOUT_SECONDS = 300.0
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+MOST_STRINGS = 8
+"""So many databases of connection strings stay open when nobody uses them."""
+T = TypeVar("T")
 
 
-class Target(Protocol):
-    """One database."""
+class _Open:
+    """An open database and how many use it now. One that is `left` is closed with its last use."""
 
-    @property
-    def dialect(self) -> Dialect: ...
-
-    async def transact(
-        self, work: Sequence[Work], *, read_only: bool, max_rows: int, timeout_seconds: float, tables: Tables | None
-    ) -> list[Reply]: ...
-
-    async def close(self) -> None: ...
+    def __init__(self, target: Target, url: str) -> None:
+        self.target = target
+        self.url = url
+        self.uses = 0
+        self.left = False
 
 
 class Databases:
-    """The connections an administrator defined, by name. SQLite files lie in `folder` and nowhere else.
+    """What `connections` names, and the databases of steps' own connection strings. SQLite files lie in `folder` only.
 
-    Constructing refuses a URL that cannot be one; nothing is contacted before the first statement.
+    Constructing with a mapping refuses a URL that cannot be one; nothing is contacted before the first statement. A
+    connection that gets another URL is opened anew, and the old one closed when its uses have ended. Without a `check`
+    of addresses, connection strings lead to no server. Each use goes through the circuit of its connection.
     """
 
-    def __init__(self, urls: Mapping[str, str], *, folder: Path) -> None:
+    def __init__(
+        self,
+        connections: Connections | Mapping[str, str],
+        *,
+        folder: Path,
+        check: Check | None = None,
+        breakers: Breakers | None = None,
+    ) -> None:
         self._folder = folder.absolute()
-        self._targets: dict[str, Target] = {name: self._target(name, url) for name, url in urls.items()}
+        self._check = check
+        self._breakers = breakers
+        self._named: dict[str, _Open] = {}
+        self._strings: OrderedDict[bytes, _Open] = OrderedDict()
+        self._salt = os.urandom(16)
+        if isinstance(connections, Mapping):
+            for name, url in connections.items():
+                self._named[name] = _Open(opening.named(name, url, folder=self._folder), url)
+            connections = KnownConnections(connections)
+        self._connections = connections
 
     async def execute(
         self,
-        connection: str,
+        connection: str | ConnectionString,
         query: str,
         *,
         parameters: Parameters | None = None,
@@ -58,23 +83,22 @@ class Databases:
         strings, times as RFC 3339, bytes as base64. Raises `SqlError` (a `Refused`) for what the database refuses,
         `TooManyRows`, `TimedOut`, `NotFound` for an unknown connection, `Unavailable` when trying again may help.
         """
-        target = self._known(connection)
-        sets = _sets(parameters, batch)
+        sets = sets_of(parameters, batch)
         if not sets:
+            self._url(connection)
             return Reply([], 0, 0)
-        return (
-            await self._transact(
-                target,
-                [Work(query, sets)],
-                read_only=read_only,
-                max_rows=max_rows,
-                timeout_seconds=TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds,
-            )
-        )[0]
+        replies = await self.transact(
+            connection,
+            [Work(query, sets)],
+            read_only=read_only,
+            max_rows=max_rows,
+            timeout_seconds=TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds,
+        )
+        return replies[0]
 
     async def transact(
         self,
-        connection: str,
+        connection: str | ConnectionString,
         work: Sequence[Work],
         *,
         read_only: bool,
@@ -86,68 +110,128 @@ class Databases:
 
         `tables`, if given, are all that may be touched; only SQLite can hold to it. Raises as `execute`.
         """
-        return await self._transact(
-            self._known(connection),
-            work,
-            read_only=read_only,
-            max_rows=max_rows,
-            timeout_seconds=timeout_seconds,
-            tables=tables,
-        )
 
-    def dialect(self, connection: str) -> Dialect:
-        """Which SQL the connection speaks. Raises `NotFound`."""
-        return self._known(connection).dialect
+        def run(target: Target) -> Awaitable[list[Reply]]:
+            return target.transact(
+                work, read_only=read_only, max_rows=max_rows, timeout_seconds=timeout_seconds, tables=tables
+            )
 
-    async def _transact(
+        return await self._asked(connection, run)
+
+    async def call(
         self,
-        target: Target,
-        work: Sequence[Work],
+        connection: str | ConnectionString,
+        procedure: str,
         *,
-        read_only: bool,
-        max_rows: int,
-        timeout_seconds: float,
-        tables: Tables | None = None,
-    ) -> list[Reply]:
-        if isinstance(target, SqliteFile):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return await target.transact(
-            work, read_only=read_only, max_rows=max_rows, timeout_seconds=timeout_seconds, tables=tables
-        )
+        parameters: Parameters | None = None,
+        max_rows: int = 10_000,
+        timeout_seconds: float | None = None,
+    ) -> Reply:
+        """Call the stored procedure `name` or `schema.name` in one transaction. Raises as `execute`.
 
-    def _known(self, connection: str) -> Target:
-        target = self._targets.get(connection)
-        if target is None:
-            known = ", ".join(sorted(self._targets)) or "none"
-            raise NotFound(f"connection '{connection}' is not defined", hint=f"defined: {known}")
-        return target
+        A list has a value for each parameter, an object names them. The rows are those that the procedure yields: of
+        PostgreSQL its INOUT and OUT parameters, of MySQL its first result, else its INOUT and OUT parameters.
+        """
+
+        def run(target: Target) -> Awaitable[Reply]:
+            return target.call(
+                procedures.named(procedure, target.dialect),
+                [] if parameters is None else parameters,
+                max_rows=max_rows,
+                timeout_seconds=TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds,
+            )
+
+        return await self._asked(connection, run)
+
+    def dialect(self, connection: str | ConnectionString) -> Dialect:
+        """Which SQL the connection speaks. Raises `NotFound`, `Refused`."""
+        what = STRING if isinstance(connection, ConnectionString) else f"connection '{connection}'"
+        return opening.dialect(self._url(connection), what=what)
 
     async def close(self) -> None:
         """End every connection."""
-        for target in self._targets.values():
-            await target.close()
+        for opened in (*self._named.values(), *self._strings.values()):
+            await opened.target.close()
 
-    def _target(self, name: str, url: str) -> Target:
-        scheme = url.partition(":")[0].lower()
-        if scheme == "sqlite":
-            return SqliteFile(name, self._folder / _file_name(name, url))
-        if scheme in {"postgresql", "postgres", "postgresql+asyncpg"}:
-            return PostgresDatabase(name, "postgresql" + url[len(scheme) :])
-        odd = f"has the unknown scheme '{scheme}'" if f"{scheme}://" in url.lower() else "has no URL of a database"
-        raise Refused(f"connection '{name}' {odd}", hint=f"known are {' and '.join(SCHEMES)}")
+    async def _asked(self, connection: str | ConnectionString, run: Callable[[Target], Awaitable[T]]) -> T:
+        """Run on the target, through its circuit: being slow or busy is an answer, being away is a failure."""
+        async with self._using(connection) as (target, circuit):
+            if isinstance(target, SqliteFile):
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            late: TimedOut | Busy
+            with nullcontext() if self._breakers is None else self._breakers.asking(circuit):
+                try:
+                    return await run(target)
+                except (TimedOut, Busy) as error:
+                    late = error
+            raise late
+
+    @asynccontextmanager
+    async def _using(self, connection: str | ConnectionString) -> AsyncIterator[tuple[Target, str]]:
+        """The open database and the name of its circuit, held open as long as the block runs."""
+        opened: _Open | None
+        if isinstance(connection, ConnectionString):
+            opened, old, circuit = self._of_string(connection)
+        else:
+            opened, old, circuit = *self._of_name(connection), f"database {connection}"
+        if opened is None:
+            await _leave(old)
+            raise self._unknown(str(connection))
+        opened.uses += 1  # before anything is waited for
+        try:
+            await _leave(old)
+            yield opened.target, circuit
+        finally:
+            opened.uses -= 1
+            if opened.left and not opened.uses:
+                await opened.target.close()
+
+    def _of_name(self, name: str) -> tuple[_Open | None, _Open | None]:
+        """The open database, and the one that it replaces."""
+        url, known = self._connections.find(name), self._named.get(name)
+        if url is None:
+            return None, self._named.pop(name, None)
+        if known is not None and known.url == url:
+            return known, None
+        self._named[name] = _Open(opening.named(name, url, folder=self._folder), url)
+        return self._named[name], known
+
+    def _of_string(self, given: ConnectionString) -> tuple[_Open, _Open | None, str]:
+        """Kept by a digest that means nothing outside this process: the string itself is in no name and no log."""
+        text = f"{given.kind or ''} {given.url}"
+        digest = hashlib.blake2b(text.encode(errors="replace"), key=self._salt, digest_size=16).digest()
+        circuit = f"database string {digest.hex()[:12]}"
+        if (known := self._strings.get(digest)) is not None:
+            self._strings.move_to_end(digest)
+            return known, None, circuit
+        self._strings[digest] = opened = _Open(opening.dynamic(given, folder=self._folder, check=self._check), "")
+        old = self._strings.popitem(last=False)[1] if len(self._strings) > MOST_STRINGS else None
+        return opened, old, circuit
+
+    def _url(self, connection: str | ConnectionString) -> str:
+        if isinstance(connection, ConnectionString):
+            return connection.url
+        url = self._connections.find(connection)
+        if url is None:
+            raise self._unknown(connection)
+        return url
+
+    def _unknown(self, name: str) -> NotFound:
+        known = ", ".join(sorted(self._connections.names())) or "none"
+        return NotFound(f"connection '{name}' is not defined", hint=f"defined: {known}")
 
 
-def _file_name(name: str, url: str) -> str:
-    file = url.removeprefix("sqlite:///")
-    if file == url or not _FILE_NAME.fullmatch(file) or ".." in file:
-        raise Refused(
-            f"connection '{name}' does not name a file of the folder for databases",
-            hint="write sqlite:///name.db with letters, digits, '_', '-' and '.' only",
-        )
-    return file
+async def _leave(opened: _Open | None) -> None:
+    """Close it, now or when its last use ends."""
+    if opened is None:
+        return
+    opened.left = True
+    if not opened.uses:
+        await opened.target.close()
 
 
-def _sets(parameters: Parameters | None, batch: Sequence[Parameters] | None) -> list[Parameters]:
+def sets_of(parameters: Parameters | None, batch: Sequence[Parameters] | None) -> list[Parameters]:
+    """The sets of parameters that a statement runs with. Raises `Refused` for what does not go together."""
     if batch is None:
         return [{} if parameters is None else parameters]
     if parameters is None:

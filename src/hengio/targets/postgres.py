@@ -7,25 +7,32 @@ what comes back is already what JSON can hold.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from hengio import address, codec
+from hengio.definition.server import Server
 from hengio.errors import HengioError, Refused, Unavailable
 from hengio.targets import reply
-from hengio.targets.reply import Reply, Rows, SqlError, TimedOut, distinct
-from hengio.targets.statement import Dialect, Tables, Work, keyword, position, prepare
+from hengio.targets.lexing import Dialect, keyword, position, queries
+from hengio.targets.procedure import Procedure, call
+from hengio.targets.reach import CONNECT_SECONDS, Reach
+from hengio.targets.reply import Busy, Reply, Rows, SqlError, TimedOut, distinct
+from hengio.targets.statement import Parameters, Tables, Work, prepare
 
 _CONNECTIONS = 8
-_CONNECT_SECONDS = 10.0
 _PAGE = 500
-_QUERIES = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW"})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
-_LATER = ("08", "53", "40", "55P03", "57P", "58")
+_BUSY = ("40", "55P03")
+_ACCESS = ("28", "3D", "08004")
+_LATER = ("08", "53", "57P", "58")
+Connect = Callable[..., Coroutine[Any, Any, "asyncpg.Connection[asyncpg.Record]"]]
 _TEXT = (
     *("date", "time", "timetz", "interval", "numeric", "money", "uuid", "text", "varchar", "bpchar", "xml"),
     *("inet", "cidr", "macaddr", "bit", "varbit", "point", "char"),
@@ -44,15 +51,27 @@ _DECODERS = {
 class PostgresDatabase:
     """One database and its pool. Connections are made when first needed and forget everything on return."""
 
-    def __init__(self, name: str, url: str) -> None:
-        self._name = name
-        self._url = url
-        host, port = address.server(url, what=f"connection '{name}'")
-        self._where = f"connection '{name}' ({host or 'local socket'}:{port or 5432})"
+    dialect: Dialect = "postgres"
+
+    def __init__(self, where: str, connect: Connect, *, told: bool) -> None:
+        """`connect` makes a connection; `told`: errors may say what the URL names."""
+        self._where = where
+        self._connect = connect
+        self._told = told
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._making = asyncio.Lock()
 
-    dialect: Dialect = "postgres"
+    @classmethod
+    def named(cls, what: str, url: str) -> PostgresDatabase:
+        """The database of an administrator's URL, with everything that asyncpg knows in one."""
+        host, port = address.server(url, what=what)
+        where = f"{what} ({host or 'local socket'}:{port or 5432})"
+        return cls(where, partial(_dialled, url), told=True)
+
+    @classmethod
+    def dynamic(cls, server: Server, reach: Reach) -> PostgresDatabase:
+        """The database of a step's own URL: nothing of the environment or of files has a part in it."""
+        return cls(reach.where, partial(_checked, server, reach), told=False)
 
     async def transact(
         self, work: Sequence[Work], *, read_only: bool, max_rows: int, timeout_seconds: float, tables: Tables | None
@@ -60,8 +79,9 @@ class PostgresDatabase:
         """As `Databases.transact`. Cancelling cancels the statement on the server."""
         if tables is not None:
             raise SqlError(f"{self._where}: PostgreSQL cannot be held to single tables here")
-        if read_only and any(keyword(each.query) not in _QUERIES for each in work):
-            raise SqlError(f"{self._where}: the step is read-only, which allows {', '.join(sorted(_QUERIES))}")
+        if read_only and any(keyword(each.query) not in queries("postgres") for each in work):
+            allowed = ", ".join(sorted(queries("postgres")))
+            raise SqlError(f"{self._where}: the step is read-only, which allows {allowed}")
         try:
             async with asyncio.timeout(timeout_seconds):
                 async with self._transaction(read_only=read_only, timeout_seconds=timeout_seconds) as connection:
@@ -77,12 +97,22 @@ class PostgresDatabase:
         except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:
             raise self._client_fault(error) from None
 
+    async def call(
+        self, procedure: Procedure, parameters: Parameters, *, max_rows: int, timeout_seconds: float
+    ) -> Reply:
+        """As `Databases.call`."""
+        work = call(procedure, parameters, "postgres")
+        replies = await self.transact(
+            [work], read_only=False, max_rows=max_rows, timeout_seconds=timeout_seconds, tables=None
+        )
+        return replies[0]
+
     async def _run(self, connection: asyncpg.Connection[Any], work: Work, max_rows: int) -> Reply:
         rows, affected = Rows(most=max_rows), 0
         prepared: dict[str, PreparedStatement[Any]] = {}
         for number, parameters in enumerate(work.sets):
             where = work.where(number)
-            statement = prepare(work.query, style="dollar", positional=not isinstance(parameters, dict))
+            statement = prepare(work.query, "postgres", positional=not isinstance(parameters, dict))
             values = statement.values(parameters, place=where)
             try:
                 if statement.text not in prepared:
@@ -107,10 +137,9 @@ class PostgresDatabase:
         async with self._making:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url,
+                    connect=self._connect,
                     min_size=0,
                     max_size=_CONNECTIONS,
-                    timeout=_CONNECT_SECONDS,
                     init=_prepare_connection,
                     reset=_forget,
                     statement_cache_size=0,
@@ -130,6 +159,10 @@ class PostgresDatabase:
         where = f"{self._where}{spot}"
         if state == "57014":
             return TimedOut(f"{where}: the statement ran longer than it may")
+        if state.startswith(_BUSY):
+            return Busy(f"{where}: {message} ({state})")
+        if not self._told and state.startswith(_ACCESS):
+            return Refused(f"{where}: the server refuses this user, its password or the database ({state})")
         if state.startswith(_LATER):
             return Unavailable(f"{where}: {message} ({state})")
         if state.startswith("22"):  # these messages quote the data
@@ -141,6 +174,8 @@ class PostgresDatabase:
         match error:
             case asyncpg.exceptions.ClientConfigurationError():
                 return Refused(f"{self._where}: its URL is not one of a PostgreSQL database")
+            case ssl.SSLCertVerificationError() if not self._told:
+                return Refused(f"{self._where}: the server's certificate is not one that is trusted for it")
             case OSError() | asyncpg.InternalClientError():
                 return Unavailable(f"{self._where}: the server cannot be reached", hint="is it running?")
             case _ if "argument" in str(error):
@@ -150,6 +185,34 @@ class PostgresDatabase:
                 return SqlError(f"{self._where}: the result has a type that cannot be carried as JSON", hint=hint)
             case _:
                 return Unavailable(f"{self._where}: the connection broke")
+
+
+async def _dialled(url: str, _: None, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection as the pool asks for it: with the place of a URL empty."""
+    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, **options)
+
+
+async def _checked(server: Server, reach: Reach, _: None, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection to the first of the server's addresses that answers; under TLS it is asked for its own name."""
+    problem: Exception | None = None
+    for host in await reach.addresses():
+        for context in (reach.context, *((None,) if server.tls == "prefer" else ())):
+            try:
+                return await asyncpg.connect(
+                    host=host,
+                    port=server.port,
+                    user=server.user,
+                    password=server.password,
+                    database=server.database,
+                    ssl=context or False,
+                    timeout=reach.connect_seconds,
+                    **options,
+                )
+            except (OSError, asyncpg.InternalClientError) as error:
+                problem = error
+                if not isinstance(error, ConnectionError) or "SSL" not in str(error):
+                    break  # only a server without TLS is asked again, in the clear
+    raise problem or OSError("no address")
 
 
 async def _one(statement: PreparedStatement[Any], values: list[Any], rows: Rows) -> int:

@@ -43,6 +43,10 @@ class TimedOut(Unavailable):
     code = "timed_out"
 
 
+class Busy(Unavailable):
+    """Somebody else holds what the statement needs (locks, deadlocks). The database itself is well."""
+
+
 class Rows:
     """Collects rows up to `most` of them and `MOST_BYTES` of text."""
 

@@ -18,8 +18,10 @@ from urllib.parse import quote
 
 from hengio import codec
 from hengio.errors import HengioError, NotFound, Refused, Unavailable
-from hengio.targets.reply import Reply, Rows, SqlError, TimedOut, distinct
-from hengio.targets.statement import Dialect, Statement, Tables, Work, prepare
+from hengio.targets.lexing import Dialect
+from hengio.targets.procedure import Procedure
+from hengio.targets.reply import Busy, Reply, Rows, SqlError, TimedOut, distinct
+from hengio.targets.statement import Parameters, Statement, Tables, Work, prepare
 
 _THREADS = 8
 _BUSY_SECONDS = 5.0
@@ -34,16 +36,17 @@ _PRAGMAS = frozenset(
 )
 _VIRTUAL_TABLES = frozenset({"fts5", "rtree"})
 _FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
-_LATER = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOMEM")
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_LATER = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOMEM")
 
 
 class SqliteFile:
     """One database file. `read_only` calls need it to exist; the others create it."""
 
-    def __init__(self, name: str, path: Path) -> None:
-        self._name = name
+    def __init__(self, where: str, path: Path) -> None:
+        self._where = where
         self._path = path
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"sqlite-{name}")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite")
 
     dialect: Dialect = "sqlite"
 
@@ -51,13 +54,19 @@ class SqliteFile:
         self, work: Sequence[Work], *, read_only: bool, max_rows: int, timeout_seconds: float, tables: Tables | None
     ) -> list[Reply]:
         """As `Databases.transact`. Cancelling interrupts the statement, which is then rolled back."""
-        call = _Call(self._name, self._path, read_only=read_only, timeout_seconds=timeout_seconds, tables=tables)
+        call = _Call(self._where, self._path, read_only=read_only, timeout_seconds=timeout_seconds, tables=tables)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, lambda: call.run(work, max_rows=max_rows))
         except asyncio.CancelledError:
             call.cancelled = True
             raise
+
+    async def call(
+        self, procedure: Procedure, parameters: Parameters, *, max_rows: int, timeout_seconds: float
+    ) -> Reply:
+        """Always `Refused`."""
+        raise Refused(f"{self._where}: SQLite has no stored procedures", hint="write the statement itself in `query`")
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
@@ -67,9 +76,9 @@ class _Call:
     """One transaction on a connection of its own, in a thread. `cancelled` is set from outside."""
 
     def __init__(
-        self, name: str, path: Path, *, read_only: bool, timeout_seconds: float, tables: Tables | None
+        self, where: str, path: Path, *, read_only: bool, timeout_seconds: float, tables: Tables | None
     ) -> None:
-        self._name = name
+        self._where = where
         self._path = path
         self._read_only = read_only
         self._tables = tables
@@ -95,7 +104,7 @@ class _Call:
     def _each(self, connection: sqlite3.Connection, work: Work, rows: Rows) -> Reply:
         affected = 0
         for number, parameters in enumerate(work.sets):
-            statement = prepare(work.query, style="named", positional=not isinstance(parameters, dict))
+            statement = prepare(work.query, "sqlite", positional=not isinstance(parameters, dict))
             values = statement.values(parameters, place=work.where(number))
             affected += self._one(connection, statement, values, rows)
         return Reply(rows.rows, len(rows.rows), affected)
@@ -111,9 +120,9 @@ class _Call:
 
     def _open(self) -> sqlite3.Connection:
         if self._path.is_symlink():
-            raise Refused(f"connection '{self._name}': its file is a symbolic link", hint="put the file itself there")
+            raise Refused(f"{self._where}: its file is a symbolic link", hint="put the file itself there")
         if self._read_only and not self._path.exists():
-            raise NotFound(f"connection '{self._name}': its database does not exist yet")
+            raise NotFound(f"{self._where}: its database does not exist yet")
         mode = "ro" if self._read_only else "rwc"
         connection = sqlite3.connect(
             f"file:{quote(str(self._path))}?mode={mode}",
@@ -167,11 +176,13 @@ class _Call:
 
     def _fault(self, error: sqlite3.Error) -> HengioError:
         text, name = str(error), getattr(error, "sqlite_errorname", "")
-        here = f"connection '{self._name}'"
+        here = self._where
         if text == "interrupted":
             return TimedOut(f"{here}: the statement ran longer than {self._limit:g} s")
+        if name.startswith(_BUSY):
+            return Busy(f"{here}: {_hidden(text)}", hint="the database is used by others")
         if name.startswith(_LATER):
-            return Unavailable(f"{here}: {_hidden(text)}", hint="the database is used by others, or the disk is full")
+            return Unavailable(f"{here}: {_hidden(text)}", hint="is the disk full?")
         if name.startswith("SQLITE_AUTH") or text == "not authorized":
             kind = "a read-only step" if self._read_only else "a step"
             return SqlError(f"{here}: the statement does what {kind} may not do: {_hidden(text)}")

@@ -10,32 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from hengio.errors import Refused
+from hengio.targets.lexing import TOKENS, Dialect
 
 Parameters = Mapping[str, Any] | Sequence[Any]
-Style = Literal["dollar", "named"]
-Dialect = Literal["sqlite", "postgres"]
 Tables = frozenset[str]
 """Names of tables of the main schema, in lower case."""
-
-_TOKEN = re.compile(
-    r"""
-    (?P<quoted>
-        (?<![\w$]) [eE] '(?:[^'\\]|\\.|'')*'
-      | '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*`
-      | --[^\n]* | /\*.*?\*/
-      | \$(?P<tag>[A-Za-z_]\w*)?\$ .*? \$(?(tag)(?P=tag))\$
-    )
-    | (?<![:\w$]) : (?P<name>[A-Za-z_]\w*) (?![:\w])
-    | (?P<mark>\?)
-    | (?<![\w$]) \$ (?P<number>[1-9]\d{0,4}) (?!\w)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_BEFORE_KEYWORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*", re.DOTALL)
-_WORD = re.compile(r"\w+|\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,42 +64,45 @@ class Statement:
         return parameters[source]
 
 
+_MARKS: dict[Dialect, str] = {"postgres": "$", "sqlite": ":_", "oracle": ":p"}
+
+
 @lru_cache(maxsize=256)
-def prepare(query: str, *, style: Style, positional: bool) -> Statement:
-    """The statement for a driver: `dollar` is `$1`, `named` is `:_1`. `positional`: `?` and `$1` are parameters too."""
-    sources: dict[str | int, int] = {}
+def prepare(query: str, dialect: Dialect, *, positional: bool) -> Statement:
+    """The statement for a driver; with `positional`, `?` and `$1` are parameters, too.
+
+    PostgreSQL gets `$1`, SQLite `:_1`, Oracle `:p1`, one for each parameter however often it is used. For MySQL the
+    text is a format: `%s` for each use, and what was a `%` is doubled.
+    """
+    sources: list[str | int] = []
     marks = 0
 
-    def written(found: re.Match[str]) -> str:
+    def source(found: re.Match[str]) -> str | int | None:
         nonlocal marks
-        source: str | int
         if found["name"]:
-            source = found["name"]
-        elif found["mark"] and positional:
-            source, marks = marks, marks + 1
-        elif found["number"] and positional:
-            source = int(found["number"]) - 1
-        else:
+            return found["name"]
+        if found["mark"] and positional:
+            marks += 1
+            return marks - 1
+        return int(found["number"]) - 1 if found["number"] and positional else None
+
+    def written(found: re.Match[str]) -> str:
+        wanted = source(found)
+        if wanted is None:
             return found[0]
-        number = sources.setdefault(source, len(sources) + 1)
-        return f"${number}" if style == "dollar" else f":_{number}"
+        if dialect == "mysql":
+            sources.append(wanted)
+            return "\0"  # no statement has one
+        if wanted not in sources:
+            sources.append(wanted)
+        return f"{_MARKS[dialect]}{sources.index(wanted) + 1}"
 
-    text = _TOKEN.sub(written, query)
+    if "\0" in query:
+        raise Refused("a statement has no NUL in it")
+    text = TOKENS[dialect].sub(written, query)
+    if dialect == "mysql":
+        text = text.replace("%", "%%").replace("\0", "%s")
     return Statement(text, tuple(sources))
-
-
-def keyword(query: str) -> str:
-    """The statement's first word in capitals, after spaces, comments and opening brackets."""
-    start = _BEFORE_KEYWORD.match(query)
-    word = _WORD.match(query, start.end() if start else 0)
-    return word[0].upper() if word else ""
-
-
-def position(text: str, offset: int) -> str:
-    """Where in a statement something is wrong: its line from 1 and the word at `offset` (characters from 0)."""
-    word = _WORD.match(text, offset)
-    near = f", near `{word[0][:40]}`" if word else ""
-    return f"line {text.count(chr(10), 0, offset) + 1}{near}"
 
 
 def _listed(parameters: Mapping[str, Any]) -> str:

@@ -18,8 +18,9 @@ from hengio.sandbox.host.outside import Layer, Note, Scope
 from hengio.sandbox.host.statement import Statement
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.databases import Databases
+from hengio.targets.lexing import Dialect
 from hengio.targets.reply import SqlError, TimedOut, TooManyRows
-from hengio.targets.statement import Dialect, Tables, Work
+from hengio.targets.statement import Tables, Work
 
 MOST_STATEMENTS = 100
 _SCHEMA: dict[Dialect, str] = {"sqlite": "main", "postgres": "public"}

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from hengio.errors import Refused
-from hengio.targets.statement import Dialect
+from hengio.targets.lexing import Dialect
 
 MOST_BYTES = 256 << 10
 _CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
