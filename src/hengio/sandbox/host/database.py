@@ -23,7 +23,8 @@ from hengio.targets.reply import SqlError, TimedOut, TooManyRows
 from hengio.targets.statement import Tables, Work
 
 MOST_STATEMENTS = 100
-_SCHEMA: dict[Dialect, str] = {"sqlite": "main", "postgres": "public"}
+_SCHEMA: dict[Dialect, str] = {"sqlite": "main", "postgres": "public", "mysql": "", "oracle": ""}
+"""Where a table without a schema is. Where single tables cannot be held to, it does not matter."""
 
 
 class Query(Struct, frozen=True, forbid_unknown_fields=True):

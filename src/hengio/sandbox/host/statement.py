@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from hengio.errors import Refused
+from hengio.sandbox.host import lexical
 from hengio.targets.lexing import Dialect
 
 MOST_BYTES = 256 << 10
@@ -35,6 +36,11 @@ _OWN = "pg_"
 """PostgreSQL's own: files, programs, other sessions, locks, replication. Only a few of them just compute."""
 _HARMLESS = frozenset(
     {"pg_typeof", "pg_column_size", "pg_size_bytes", "pg_size_pretty", "pg_input_is_valid", "pg_sleep"}
+)
+_MYSQL_OWN = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
+_TOLD = frozenset(
+    {"tables", "columns", "views", "schemata", "statistics", "table_constraints", "key_column_usage"}
+    | {"referential_constraints", "check_constraints"}
 )
 _ESCAPED_NAME = re.compile(r"[uU]&[\"']")
 """PostgreSQL's names and texts with escapes (`U&"\\0061"`), which the parser does not know."""
@@ -57,6 +63,8 @@ def read(query: str, dialect: Dialect) -> Statement:
         raise Refused("a statement has no NUL in it")
     if dialect == "postgres" and _ESCAPED_NAME.search(query):
         raise Refused("a statement has no U&\"…\" or U&'…' in it", hint="write the characters themselves")
+    if dialect in {"mysql", "oracle"}:
+        lexical.check(query, dialect)
     try:
         parsed = [tree for tree in sqlglot.parse(query, read=dialect) if tree is not None]
     except (SqlglotError, RecursionError) as error:
@@ -67,8 +75,13 @@ def read(query: str, dialect: Dialect) -> Statement:
     if not isinstance(tree, (exp.Query, exp.Values, *_CHANGES)):
         raise Refused(f"{_word(tree)} is neither a query nor a change of rows")
     _check(tree)
-    if dialect == "postgres":
-        _check_catalog(tree)
+    match dialect:
+        case "postgres":
+            _check_catalog(tree)
+        case "mysql":
+            _check_schemas(tree)
+        case _:
+            pass
     changes = any(isinstance(node, _CHANGES) for node in tree.walk())
     return Statement(changes, _tables(tree))
 
@@ -99,6 +112,16 @@ def _check_catalog(tree: exp.Expr) -> None:
         named = isinstance(table.this, exp.Identifier) and table.name.lower().startswith(_OWN)
         if named or table.db.lower().startswith(_OWN):
             hint = "information_schema tells of tables and columns"
+            raise Refused(f"{table.name[:60]} is a system table, which is not for modules", hint=hint)
+
+
+def _check_schemas(tree: exp.Expr) -> None:
+    """MySQL's own schemas hold accounts, settings and other sessions' statements; of tables and columns may be read."""
+    for table in tree.find_all(exp.Table):
+        schema = table.db.lower()
+        told = schema == "information_schema" and table.name.lower() in _TOLD
+        if table.catalog or (schema in _MYSQL_OWN and not told):
+            hint = f"of information_schema there are {', '.join(sorted(_TOLD))}"
             raise Refused(f"{table.name[:60]} is a system table, which is not for modules", hint=hint)
 
 
