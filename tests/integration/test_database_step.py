@@ -1,4 +1,4 @@
-"""The database step, on a SQLite file and on PostgreSQL."""
+"""The database step, on a SQLite file, on PostgreSQL and on MariaDB."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from hengio.targets.databases import Databases
 from tests.support.processes import free_port
 from tests.support.steps import failure_of, output_of, step_context, step_request
 
+SERVERS = {"postgresql": "postgres_url", "mysql": "mysql_url"}
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
 async def step(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DatabaseStep]:
-    url = "sqlite:///test.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = "sqlite:///test.db" if request.param == "sqlite" else request.getfixturevalue(SERVERS[request.param])
     databases = Databases({"db": url, "gone": f"postgresql://u:p@127.0.0.1:{free_port()}/x"}, folder=tmp_path)
     await databases.execute("db", "CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT)")
     yield DatabaseStep(databases)
@@ -88,7 +90,8 @@ async def test_a_read_only_step_that_writes_fails(step: DatabaseStep) -> None:
 
 
 async def test_a_step_that_runs_too_long_is_timed_out_and_retryable(step: DatabaseStep) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT (i + 1) % 7 FROM n) SELECT count(*) AS c FROM n"
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
+    endless = f"{many} SELECT count(*) AS c FROM n a, n b, n c, n d, n e WHERE a.i * b.i * c.i * d.i % 7 = 8 + e.i"
     result = await run(step, {"query": endless, "timeout_seconds": 30}, timeout_seconds=0.2)
     assert (result.kind, result.retryable) == ("timed_out", True)
 

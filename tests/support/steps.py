@@ -11,6 +11,7 @@ from hengio.model.execution import Execution, ExecutionState
 from hengio.model.job import Job
 from hengio.model.step import Step, StepType
 from hengio.steps.protocol import StepRequest, StepResult
+from hengio.steps.rehearsal import Rehearsal
 
 
 def step_request(
@@ -21,6 +22,7 @@ def step_request(
     visit: int = 1,
     attempt: int = 1,
     timeout_seconds: float | None = None,
+    rehearsal: Rehearsal | None = None,
 ) -> StepRequest:
     """One attempt of a step `s` of a job with nothing else in it."""
     step = Step(id="s", type=type_, config=config)
@@ -44,18 +46,24 @@ def step_request(
         context=context or step_context(),
         timeout_seconds=timeout_seconds,
         on_log=lambda line: None,
+        rehearsal=rehearsal,
     )
 
 
 def step_context(
-    *, variables: dict[str, Any] | None = None, given: Any = None, outputs: dict[str, Any] | None = None
+    *,
+    variables: dict[str, Any] | None = None,
+    secret_names: frozenset[str] = frozenset(),
+    given: Any = None,
+    outputs: dict[str, Any] | None = None,
 ) -> Context:
-    """A context with an administrator's `variables`, the input `given`, and steps that ran with these `outputs`."""
+    """A context with an administrator's `variables`, of which `secret_names` are sensitive, the input `given`, and
+    steps that ran with these `outputs`."""
     entries = {
         name: StepEntry(raw=Raw(codec.encode(output)), fields={"status": "success"})
         for name, output in (outputs or {}).items()
     }
-    return Context(base={"input": given}, admin=variables or {}, steps=entries)
+    return Context(base={"input": given}, admin=variables or {}, secret_names=secret_names, steps=entries)
 
 
 def output_of(result: StepResult) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from hengio.definition.server import DatabaseType
 from hengio.model.grant import Grant
 from hengio.model.step import StepType
 from hengio.model.tape import TapeMode
@@ -148,13 +149,18 @@ class SftpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
 
 
 class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A statement on a named connection (H4). `parameters` are positional (list) or named (object).
+    """A statement or a stored procedure on a database (H4.2): a named `connection`, or a `connection_string`.
 
-    `batch` is a list of parameter sets: the statement runs once for each, all in one transaction.
+    `parameters` are positional (list) or named (object). `batch` is a list of parameter sets: the statement runs once
+    for each, all in one transaction. What goes together is said in `definition.database`.
     """
 
-    connection: str
-    query: str
+    connection: str | None = None
+    connection_string: str | None = None
+    database_type: DatabaseType | None = None
+    query_type: Literal["raw_sql", "stored_procedure"] = "raw_sql"
+    query: str | None = None
+    procedure_name: str | None = None
     parameters: list[Any] | dict[str, Any] | None = None
     batch: list[Any] | None = None
     read_only: bool = False

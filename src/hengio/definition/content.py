@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hengio import url as urls
-from hengio.definition import ranges, schedules, words
+from hengio.definition import database, ranges, schedules, words
 from hengio.definition.configs import is_statuses
 from hengio.definition.findings import Findings
 from hengio.definition.headers import settable
@@ -110,10 +110,10 @@ def _check_http(config: dict[str, Any], findings: Findings, path: str) -> None:
 
 
 def _check_database(config: dict[str, Any], findings: Findings, path: str) -> None:
-    if config.get("parameters") is not None and config.get("batch") is not None:
-        findings.error(f"{path}.batch", "`parameters` and `batch` exclude each other")
-    if isinstance(query := config.get("query"), str) and not query.strip():
-        findings.error(f"{path}.query", "the statement is empty")
+    for problem in database.problems(config):
+        findings.error(f"{path}.{problem.path}".rstrip("."), problem.message, problem.hint)
+    for problem in database.warnings(config):
+        findings.warn(f"{path}.{problem.path}", problem.message, problem.hint)
 
 
 def _check_file(config: dict[str, Any], findings: Findings, path: str) -> None:

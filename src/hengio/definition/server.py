@@ -23,6 +23,7 @@ FORMS = (
     "mysql://user:password@host:3306/database",
     "oracle://user:password@host:1521/service",
 )
+KINDS: frozenset[str] = frozenset(get_args(DatabaseType))
 _KINDS: dict[str, DatabaseType] = {
     "sqlite": "sqlite",
     "postgresql": "postgresql",

@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hengio.definition.server import DatabaseType
 from hengio.errors import NotFound, Refused
 from hengio.targets import opening
 from hengio.targets import procedure as procedures
 from hengio.targets.breaker import Breakers
-from hengio.targets.named import Connections, ConnectionString, KnownConnections
 from hengio.targets.lexing import Dialect
+from hengio.targets.named import Connections, ConnectionString, KnownConnections
 from hengio.targets.opening import STRING, Target
 from hengio.targets.reach import Check
 from hengio.targets.reply import Busy, Reply, TimedOut
@@ -145,8 +146,12 @@ class Databases:
 
     def dialect(self, connection: str | ConnectionString) -> Dialect:
         """Which SQL the connection speaks. Raises `NotFound`, `Refused`."""
+        return opening.DIALECTS[self.kind(connection)]
+
+    def kind(self, connection: str | ConnectionString) -> DatabaseType:
+        """Which kind of database it is. Raises `NotFound`, `Refused`."""
         what = STRING if isinstance(connection, ConnectionString) else f"connection '{connection}'"
-        return opening.dialect(self._url(connection), what=what)
+        return opening.kind(self._url(connection), what=what)
 
     async def close(self) -> None:
         """End every connection."""

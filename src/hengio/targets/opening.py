@@ -10,9 +10,9 @@ from typing import Protocol
 from hengio.definition import server
 from hengio.definition.server import FORMS, DatabaseType
 from hengio.errors import Refused
-from hengio.targets.named import ConnectionString
 from hengio.targets.lexing import Dialect
 from hengio.targets.mysql.database import MysqlDatabase
+from hengio.targets.named import ConnectionString
 from hengio.targets.oracle.database import OracleDatabase
 from hengio.targets.postgres import PostgresDatabase
 from hengio.targets.procedure import Procedure
@@ -23,7 +23,7 @@ from hengio.targets.statement import Parameters, Tables, Work
 
 STRING = "the step's connection_string"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-_DIALECTS: dict[DatabaseType, Dialect] = {
+DIALECTS: dict[DatabaseType, Dialect] = {
     "sqlite": "sqlite",
     "postgresql": "postgres",
     "mysql": "mysql",
@@ -49,37 +49,32 @@ class Target(Protocol):
     async def close(self) -> None: ...
 
 
-def dialect(url: str, *, what: str) -> Dialect:
-    """Which SQL the database behind a URL speaks. Raises `Refused`."""
-    return _DIALECTS[_kind(url, what)]
-
-
 def named(name: str, url: str, *, folder: Path) -> Target:
     """The database behind an administrator's connection. SQLite files lie in `folder` and nowhere else."""
     what = f"connection '{name}'"
-    match _kind(url, what):
+    match found := kind(url, what=what):
         case "sqlite":
             return SqliteFile(what, folder / _file_name(what, url))
         case "postgresql":
             return PostgresDatabase.named(what, "postgresql" + url[url.index(":") :])
-        case kind:
-            found = server.parse(url, what=what, files=True)
-            reach = Reach(found, where=f"{what} ({found.host}:{found.port})")
-            return OracleDatabase(found, reach) if kind == "oracle" else MysqlDatabase(found, reach)
+        case _:
+            where = server.parse(url, what=what, files=True)
+            reach = Reach(where, where=f"{what} ({where.host}:{where.port})")
+            return OracleDatabase(where, reach) if found == "oracle" else MysqlDatabase(where, reach)
 
 
 def dynamic(given: ConnectionString, *, folder: Path, check: Check | None) -> Target:
     """The database behind a step's own string. Servers are reached only where `check` allows their addresses."""
-    kind = _kind(given.url, STRING)
-    if given.kind is not None and not server.fits(given.kind, kind):
+    wanted = kind(given.url, what=STRING)
+    if given.kind is not None and not server.fits(given.kind, wanted):
         raise Refused(f"{STRING} is not one of a {given.kind} database", hint="see `database_type`")
-    if kind == "sqlite":
+    if wanted == "sqlite":
         return SqliteFile(STRING, folder / _file_name(STRING, given.url))
     found = server.parse(given.url, what=STRING)
     if check is None:
         raise Refused(f"{STRING} is not allowed here", hint="use a connection that an administrator defined")
     reach = Reach(found, where=STRING, check=check)
-    match kind:
+    match wanted:
         case "postgresql":
             return PostgresDatabase.dynamic(found, reach)
         case "oracle":
@@ -88,7 +83,8 @@ def dynamic(given: ConnectionString, *, folder: Path, check: Check | None) -> Ta
             return MysqlDatabase(found, reach)
 
 
-def _kind(url: str, what: str) -> DatabaseType:
+def kind(url: str, *, what: str) -> DatabaseType:
+    """Which kind of database a URL is one of. Raises `Refused`."""
     scheme = url.partition(":")[0].lower()
     found = server.kind(f"{scheme}://")
     if found is not None and (found == "sqlite" or f"{scheme}://" in url.lower()):
