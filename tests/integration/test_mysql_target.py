@@ -259,6 +259,7 @@ async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None
     with pytest.raises(Unavailable, match="cannot be reached") as caught:
         await databases.execute("db", "SELECT 1")
     assert "hunter22" not in f"{caught.value}{caught.value.hint}"
+    await databases.close()
 
 
 @pytest.mark.parametrize(("part", "value"), [("password", "hunter22"), ("user", "nobody"), ("path", "absent")])
@@ -271,6 +272,7 @@ async def test_who_may_not_sign_in_is_refused_for_good(mysql_url: str, tmp_path:
         await databases.execute("db", "SELECT 1")
     assert not isinstance(caught.value, Unavailable)
     assert "hunter22" not in f"{caught.value}{caught.value.hint}"
+    await databases.close()
 
 
 async def test_a_connection_that_the_server_ended_is_replaced(databases: Databases, mysql_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 
 from hengio.errors import Refused, Unavailable
 from hengio.targets.databases import Databases
-from hengio.targets.reply import SqlError
+from hengio.targets.reply import SqlError, TimedOut
 from tests.support.processes import free_port
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -162,6 +164,32 @@ async def test_a_connection_that_the_server_ended_is_unavailable_and_then_replac
         except Unavailable:
             continue
         assert reply.rows == [{"one": 1}]
+
+
+@pytest.mark.requirement("H4.2")
+@pytest.mark.parametrize("how", ["cancelled", "late"])
+@pytest.mark.parametrize("query", ["SELECT pg_sleep(30)", "SELECT count(*) FROM generate_series(1, 1000000000)"])
+async def test_a_statement_that_is_given_up_ends_on_the_server(
+    databases: Databases, postgres_url: str, query: str, how: str
+) -> None:
+    outside = await asyncpg.connect(postgres_url)
+
+    async def running() -> bool:
+        own = "datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
+        return bool(await outside.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {own}"))
+
+    async def ended() -> bool:
+        return not await running()
+
+    late = 60 if how == "cancelled" else 0.5
+    task = asyncio.create_task(databases.execute("db", query, timeout_seconds=late))
+    if how == "cancelled":
+        await eventually(running)
+        task.cancel()
+    with pytest.raises((asyncio.CancelledError, TimedOut)):
+        await task
+    await eventually(ended)
+    await outside.close()
 
 
 async def test_a_large_result_is_cut_off_before_it_fills_the_memory(databases: Databases) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiomysql
 import pytest
+import trustme
 
 from tests.support.processes import Child, accepts_connections, free_port
 
@@ -25,9 +26,11 @@ _PLACES = ("/usr/sbin", "/usr/libexec", "/usr/local/bin", "/opt/homebrew/bin")
 
 @dataclass(frozen=True, slots=True)
 class MysqlServer:
-    """A server on which the user of `url` may create databases and users."""
+    """A server on which the user of `url` may create databases and users. `ca` is the file of the authority that its
+    certificate, for `db.test` only, is of; None if that is not known."""
 
     url: str
+    ca: Path | None = None
 
     def create_database(self) -> str:
         """A fresh, empty database; returns its URL."""
@@ -78,7 +81,7 @@ def mysql_server() -> Iterator[MysqlServer]:
     try:
         child, url = _start(folder, install=install, server=server)
         try:
-            yield MysqlServer(url)
+            yield MysqlServer(url, folder / "ca.pem")
         finally:
             child.stop()
     finally:
@@ -107,12 +110,22 @@ def _start(folder: Path, *, install: str, server: str) -> tuple[Child, str]:
         f"CREATE USER tester@'127.0.0.1' IDENTIFIED BY '{password}';\n"
         "GRANT ALL ON *.* TO tester@'127.0.0.1' WITH GRANT OPTION;\n"
     )
+    _certify(folder)
     options = (
         *(f"--datadir={data}", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", f"--port={port}"),
         *("--bind-address=127.0.0.1", f"--init-file={setup}", f"--secure-file-priv={folder}", "--skip-name-resolve"),
         *("--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"),
+        *(f"--ssl-cert={folder / 'server.pem'}", f"--ssl-key={folder / 'server.key'}"),
         *("--performance-schema=OFF", "--skip-log-bin", "--loose-innodb-flush-method=nosync", *as_root),
     )
     child = Child([server, "--no-defaults", *options], log=log)
     child.wait_until(lambda: accepts_connections(port))
     return child, f"mysql://tester:{password}@127.0.0.1:{port}/"
+
+
+def _certify(folder: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    made = authority.issue_cert("db.test")
+    made.private_key_pem.write_to_path(folder / "server.key")
+    made.cert_chain_pems[0].write_to_path(folder / "server.pem")

@@ -39,7 +39,8 @@ S = TypeVar("S", bound=Session)
 class Pool(Generic[S]):
     """Up to `CONNECTIONS` sessions. One whose use ended in an exception is abandoned, the others are reset and kept."""
 
-    def __init__(self, make: Callable[[], Awaitable[S]]) -> None:
+    def __init__(self, make: Callable[[float], Awaitable[S]]) -> None:
+        """`make` connects, by a time of the loop's clock, or raises."""
         self._make = make
         self._places = asyncio.Semaphore(CONNECTIONS)
         self._idle: list[tuple[S, asyncio.TimerHandle]] = []
@@ -47,14 +48,13 @@ class Pool(Generic[S]):
 
     @asynccontextmanager
     async def borrowed(self, *, until: float) -> AsyncIterator[S]:
-        """A session for one use. Raises `TimeoutError` when there is none by `until` (the loop's clock)."""
+        """A session for one use. Raises `TimeoutError` when all are in use until `until` (the loop's clock)."""
         async with asyncio.timeout_at(until):
             await self._places.acquire()
         try:
             session = self._kept()
             if session is None:
-                async with asyncio.timeout_at(until):
-                    session = await self._make()
+                session = await self._make(until)
             try:
                 yield session
             except BaseException:

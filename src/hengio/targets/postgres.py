@@ -189,7 +189,10 @@ class PostgresDatabase:
 
 async def _dialled(url: str, _: None, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
     """A connection as the pool asks for it: with the place of a URL empty."""
-    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, **options)
+    try:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, **options)
+    except TimeoutError:
+        raise ConnectionError("nobody answers") from None  # which is another thing than a slow statement
 
 
 async def _checked(server: Server, reach: Reach, _: None, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
@@ -208,6 +211,9 @@ async def _checked(server: Server, reach: Reach, _: None, **options: Any) -> asy
                     timeout=reach.connect_seconds,
                     **options,
                 )
+            except TimeoutError:
+                problem = ConnectionError("nobody answers")
+                break
             except (OSError, asyncpg.InternalClientError) as error:
                 problem = error
                 if not isinstance(error, ConnectionError) or "SSL" not in str(error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
@@ -30,6 +31,10 @@ class Reach:
     def checked(self) -> bool:
         """Whether connections go to addresses that were looked up before."""
         return self._check is not None
+
+    def until(self, latest: float) -> float:
+        """By when a connection that is begun now has to be there (the loop's clock)."""
+        return min(latest, asyncio.get_running_loop().time() + self.connect_seconds)
 
     @cached_property
     def context(self) -> ssl.SSLContext | None:

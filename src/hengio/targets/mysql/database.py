@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hengio.definition.server import Server
@@ -69,6 +71,7 @@ class MysqlDatabase:
 
     async def close(self) -> None:
         self._pool.close()
+        await asyncio.sleep(0)  # in which sockets are closed
 
     async def _run(self, session: Session, work: Work, max_rows: int) -> Reply:
         rows, affected = Rows(most=max_rows), 0
@@ -124,25 +127,26 @@ class MysqlDatabase:
                 raise
             raise Unavailable(f"{self._where}: it is not known whether the changes were kept") from None
 
-    async def _connected(self) -> Session:
+    async def _connected(self, until: float) -> Session:
         """A new session. Raises `Unavailable`, and `Refused` for one that the server or the guard does not want."""
         from hengio.targets.mysql.session import Session  # the driver is loaded when it is needed
 
-        session = Session(await self._wire(), self._wire)
+        session = Session(await self._wire(until), partial(self._wire, math.inf))
         try:
-            await session.settle()
+            async with asyncio.timeout_at(until):
+                await session.settle()
         except BaseException:
             session.close()
             raise
         return session
 
-    async def _wire(self) -> Wire:
+    async def _wire(self, until: float) -> Wire:
         from hengio.targets.mysql.wire import connect
 
         fault: HengioError | None = None
         for address in await self._reach.addresses():
             try:
-                async with asyncio.timeout(self._reach.connect_seconds):
+                async with asyncio.timeout_at(self._reach.until(until)):
                     return await connect(self._server, address, self._reach.context)
             except TimeoutError:
                 fault = Unavailable(f"{self._where}: the server cannot be reached", hint="is it running?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from hengio.targets.lexing import keyword
@@ -16,6 +16,7 @@ from hengio.targets.statement import Parameters, prepare
 _KILL_SECONDS = 2.0
 _GRACE_SECONDS = 0.5
 """How much later than we do the server ends a statement, should we be gone."""
+_PAGE = 200
 _RETURNING = frozenset({"INSERT", "REPLACE", "DELETE"})
 _SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 
@@ -60,12 +61,19 @@ class Session:
             affected += changed
             if columns:
                 kept += 1
-                distinct(columns if kept == 1 else ())
-                while (row := await self._wire.row()) is not None:
-                    if kept == 1:
-                        rows.add(columns, row)
+                await (self._read(distinct(columns), rows) if kept == 1 else self._read(columns, None))
             head = await self._wire.more()
         return affected
+
+    async def _read(self, columns: Sequence[str], rows: Rows | None) -> None:
+        """Read one result to its end, into `rows` if they are wanted."""
+        number = 0
+        while (row := await self._wire.row()) is not None:
+            number += 1
+            if rows is not None:
+                rows.add(columns, row)
+            if not number % _PAGE:
+                await asyncio.sleep(0)  # rows that are here already are read without waiting: others have a turn
 
     async def rows(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """A small query of our own."""

@@ -25,6 +25,7 @@ from hengio.targets.mysql.values import DECODERS
 
 _MOST_ANSWER_BYTES = 80 << 20
 """Of one row, or of anything else that is not rows."""
+_UNTRUSTED = "the server's certificate is not one that is trusted for it"
 _RESET = 0x1F  # COM_RESET_CONNECTION
 _CLEAR, _OLD = "mysql_clear_password", "mysql_old_password"
 _NOT_OURS = (struct.error, LookupError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError)
@@ -61,6 +62,13 @@ class _Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver has 
         if not self.server_capabilities & CLIENT.SSL and self._server.tls not in {"disable", "prefer"}:
             raise Fault(fault.INSECURE, "the server has no TLS")
         self._check(self._server_auth_plugin)
+
+    async def _request_authentication(self) -> None:
+        try:
+            await super()._request_authentication()
+        except BaseException:
+            _end(self)
+            raise
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
         self._check(plugin_name.decode("ascii", "replace"))
@@ -164,10 +172,9 @@ class Wire:
 
     def close(self) -> None:
         """End it, with a word to the server if that can be had without waiting."""
-        connection = self._connection
-        if not connection.closed and not self.busy:
-            connection._writer.write(struct.pack("<iB", 1, COMMAND.COM_QUIT))
-        connection.close()
+        if not self._connection.closed and not self.busy:
+            self._connection._writer.write(struct.pack("<iB", 1, COMMAND.COM_QUIT))
+        _end(self._connection)
 
     def _head(self) -> tuple[list[str], int]:
         result = self._connection._result
@@ -184,9 +191,17 @@ async def connect(server: Server, address: str, context: ssl.SSLContext | None) 
         with _translated():
             await connection._connect()
     except BaseException:
-        connection.close()
+        _end(connection)
         raise
     return Wire(connection)
+
+
+def _end(connection: _Connection) -> None:
+    """Close the socket now: TLS would take its time for a farewell."""
+    writer = connection._writer
+    connection.close()
+    if writer is not None:
+        writer.transport.abort()
 
 
 @contextmanager
@@ -199,10 +214,12 @@ def _translated() -> Iterator[None]:
         number = error.args[0] if error.args and isinstance(error.args[0], int) else fault.GARBAGE
         raise Fault(number, str(error.args[-1])) from None
     except Error as error:
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            raise Fault(fault.INSECURE, _UNTRUSTED) from None
         number, message = (*error.args, "", "")[:2]
         raise Fault(number if isinstance(number, int) else fault.LOST, str(message)) from None
     except ssl.SSLCertVerificationError:
-        raise Fault(fault.INSECURE, "the server's certificate is not one that is trusted for it") from None
+        raise Fault(fault.INSECURE, _UNTRUSTED) from None
     except (OSError, EOFError, asyncio.IncompleteReadError):
         raise Fault(fault.LOST, "the connection broke") from None
     except _NOT_OURS:

@@ -91,13 +91,13 @@ class OracleDatabase:
         except (TimeoutError, Unavailable):
             raise Unavailable(f"{self._where}: it is not known whether the changes were kept") from None
 
-    async def _connected(self) -> Session:
+    async def _connected(self, until: float) -> Session:
         from hengio.targets.oracle.session import connect  # the driver is loaded when it is needed
 
         problem = Unavailable(f"{self._where}: the server cannot be reached", hint="is it running?")
         for address in await self._reach.addresses():
             try:
-                async with asyncio.timeout(self._reach.connect_seconds):
+                async with asyncio.timeout_at(self._reach.until(until)):
                     return await connect(self._server, address, self._reach.context, where=self._where)
             except TimeoutError:
                 continue
