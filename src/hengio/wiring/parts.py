@@ -23,11 +23,12 @@ from hengio.steps.tapes import Tapes
 from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
+from hengio.targets.breaker import Breakers
 from hengio.targets.databases import Databases
+from hengio.targets.guard import Guard
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
 from hengio.wiring.artefacts import open_artefacts
-from hengio.wiring.live import LiveDatabases
 from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities, over
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
@@ -101,14 +102,15 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
         await known.refresh()
         circuits = None if worker is None else KeptCircuits(storage.circuits, worker=worker)
         breakers = open_breakers(settings, clock, on_change=_ignore if circuits is None else circuits.tell)
-        databases = open_databases(settings, known)
+        guard = open_guard(settings)
+        databases = open_databases(settings, known, guard=guard, breakers=breakers)
         stack.push_async_callback(databases.close)
         capabilities = await stack.enter_async_context(
             open_capabilities(settings, databases=databases, files=areas.files, breakers=breakers)
         )
         http = await stack.enter_async_context(
             open_http_step(
-                guard=open_guard(settings),
+                guard=guard,
                 breakers=breakers,
                 connections=open_http_targets(settings, known),
                 clock=clock,
@@ -131,16 +133,18 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
         )
 
 
-def open_databases(settings: Settings, known: Known | None = None) -> Databases:
+def open_databases(
+    settings: Settings, known: Known | None = None, *, guard: Guard | None = None, breakers: Breakers | None = None
+) -> Databases:
     """The named connections of database steps, with `known` those that are stored, too; SQLite files lie under the
-    data folder's `databases/`."""
-    given = {
-        name: str(one.document["url"]) for name, one in given_connections(settings).items() if one.type == "database"
-    }
+    data folder's `databases/`. `Refused` for one of the settings that can be none."""
+    given = {name: database_url(one) for name, one in given_connections(settings).items() if one.type == "database"}
     folder = Path(settings.data_dir) / "databases"
+    fixed = Databases(given, folder=folder)
     if known is None:
-        return Databases(given, folder=folder)
-    return LiveDatabases(known.connections.typed("database", database_url), given=given, folder=folder)
+        return fixed
+    book = known.connections.typed("database", database_url)
+    return Databases(book, folder=folder, check=None if guard is None else guard.addresses, breakers=breakers)
 
 
 def _ignore(_circuit: Circuit) -> None:
