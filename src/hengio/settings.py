@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     variables: dict[str, Any] = Field(default_factory=dict, description="variables that jobs may use as ${NAME}")
     connections: dict[str, SecretStr] = Field(
-        default_factory=dict, description="named databases and HTTP servers: name = URL"
+        default_factory=dict, description="named databases, HTTP and SFTP servers: name = URL"
     )
     secrets: dict[str, Secret] = Field(
         default_factory=dict, description="secrets that modules use by name: name = {value, hosts}"

@@ -20,6 +20,9 @@ from hengio.definition.configs import (
     BearerAuth,
     CsvFormat,
     OAuth2Auth,
+    SftpKey,
+    SftpOptions,
+    SftpPassword,
     Transformations,
     XlsxFormat,
 )
@@ -68,9 +71,9 @@ def metrics() -> set[str]:
 
 
 def definition_fields() -> set[str]:
-    auth = (BasicAuth, BearerAuth, OAuth2Auth)
+    auth = (BasicAuth, BearerAuth, OAuth2Auth, SftpPassword, SftpKey)
     schedules = (*get_args(Schedule), Calendar, Misfire)
-    structs = (Job, Step, *schedules, *CONFIGS.values(), *auth, CsvFormat, XlsxFormat, Transformations)
+    structs = (Job, Step, *schedules, *CONFIGS.values(), *auth, CsvFormat, XlsxFormat, Transformations, SftpOptions)
     return {field.name for struct in structs for field in fields(struct)}
 
 

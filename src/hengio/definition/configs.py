@@ -107,6 +107,9 @@ class SftpPassword(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     password: str
 
+    def __repr__(self) -> str:
+        return "SftpPassword()"
+
 
 class SftpKey(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="key"
@@ -116,10 +119,14 @@ class SftpKey(
     private_key: str
     passphrase: str | None = None
 
+    def __repr__(self) -> str:
+        return "SftpKey()"
+
 
 class SftpOptions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`wildcard_pattern` chooses files by name (`*.csv`), `recursive` goes into folders, `create_directories` makes
-    those that an upload needs. `streaming` is accepted and always so."""
+    those that an upload needs. `verify_host_key` false accepts a server whose key is not given; one that is given is
+    always verified. `streaming` is accepted and always so."""
 
     wildcard_pattern: str | None = None
     recursive: bool = False
@@ -129,10 +136,11 @@ class SftpOptions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 
 
 class SftpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Files from or to an SFTP server (H4): a named `connection`, or host, user, authentication and `host_key`.
+    """Files from or to an SFTP server (H4.4): a named `connection`, or host, user, authentication and `host_key`.
 
-    `local_path` is a key of the files area: of what is uploaded, or a name under the step's own folder for what comes.
-    `host_key` is the server's public key as a line of `known_hosts` or an authorized key has it.
+    `remote_path` is a file, with `wildcard_pattern` or `recursive` a folder. `local_path` is, of what is uploaded, a
+    key of the files area (or the folder of keys), and of what comes a name under the step's own folder. `host_key` is
+    the server's public key as `known_hosts` or an authorized key has it, or its SHA-256 fingerprint.
     """
 
     operation: Literal["download", "upload"]
@@ -140,7 +148,7 @@ class SftpConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     local_path: str | None = None
     connection: str | None = None
     host: str | None = None
-    port: int = 22
+    port: int | None = None
     username: str | None = None
     auth: SftpPassword | SftpKey | None = None
     host_key: str | None = None
@@ -228,4 +236,5 @@ CONFIGS: dict[StepType, type[Struct]] = {
     "http": HttpConfig,
     "database": DatabaseConfig,
     "file_processing": FileConfig,
+    "sftp": SftpConfig,
 }

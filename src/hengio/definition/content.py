@@ -54,6 +54,8 @@ def check_step(step: Step, findings: Findings, path: str) -> None:
             _check_database(step.config, findings, f"{path}.config")
         case "file_processing":
             _check_file(step.config, findings, f"{path}.config")
+        case "sftp":
+            _check_sftp(step.config, findings, f"{path}.config")
         case _:
             pass
 
@@ -140,6 +142,30 @@ def _check_csv(layout: dict[str, Any], findings: Findings, path: str) -> None:
         findings.error(f"{path}.delimiter", f"must be one character, got {words.shown(delimiter)}")
     if isinstance(encoding, str) and not is_template(encoding) and not _is_text_encoding(encoding):
         findings.error(f"{path}.encoding", f"there is no text encoding {words.shown(encoding)}")
+
+
+_OF_A_SERVER = ("host", "port", "username", "auth", "host_key")
+
+
+def _check_sftp(config: dict[str, Any], findings: Findings, path: str) -> None:
+    given = [name for name in _OF_A_SERVER if config.get(name) is not None]
+    options = config.get("options")
+    options = options if isinstance(options, dict) else {}
+    if config.get("connection") is not None:
+        if given:
+            findings.error(f"{path}.{given[0]}", f"`connection` and `{given[0]}` exclude each other")
+    elif missing := [name for name in ("host", "username", "auth") if name not in given]:
+        findings.error(path, f"`{missing[0]}` is missing", "name a `connection`, or `host`, `username` and `auth`")
+    elif "host_key" not in given:
+        message = "no `host_key` is given: the server is refused, and the failure tells the key that it offers"
+        if options.get("verify_host_key") is False:
+            message = "no `host_key` is verified: whoever answers for this host gets the files and the password"
+        findings.warn(path, message)
+    if config.get("operation") == "upload" and config.get("local_path") is None:
+        findings.error(path, "an upload needs `local_path`", "a key of the files area")
+    pattern = options.get("wildcard_pattern")
+    if isinstance(pattern, str) and "/" in pattern and not is_template(pattern):
+        findings.error(f"{path}.options.wildcard_pattern", "is a pattern of names, without `/`", "set `recursive`")
 
 
 def _is_text_encoding(name: str) -> bool:

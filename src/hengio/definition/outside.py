@@ -40,7 +40,7 @@ def check(step: Step, findings: Findings, path: str, *, catalog: Catalog) -> Non
         case "wasm":
             _check_module(step, findings, path, catalog)
             _check_secrets(step, findings, path, catalog.variables)
-        case "database" | "http":
+        case "database" | "http" | "sftp":
             _check_connection(step, findings, path, catalog.connections)
         case _:
             pass

@@ -62,6 +62,7 @@ CONFIG: Mapping[str, Mapping[str, Range]] = {
     },
     "database": {"max_rows": _COUNT, "timeout_seconds": _POSITIVE},
     "file_processing": {"max_rows": _COUNT},
+    "sftp": {"port": Range(1, 65_535), "timeout_seconds": _POSITIVE},
 }
 FORMAT: Mapping[str, Range] = {"sheet": Range(0), "header_row": _COUNT}
 

@@ -19,6 +19,7 @@ from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
 from hengio.steps.files import FileStep
 from hengio.steps.protocol import StepType
+from hengio.steps.sftp import SftpStep
 from hengio.steps.tapes import Tapes
 from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
@@ -26,12 +27,14 @@ from hengio.storage.sql.store import open_storage
 from hengio.targets.breaker import Breakers
 from hengio.targets.databases import Databases
 from hengio.targets.guard import Guard
+from hengio.targets.sftp.servers import SftpServers
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
 from hengio.wiring.artefacts import open_artefacts
 from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities, over
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
+from hengio.wiring.sftp import open_sftp_servers
 from hengio.wiring.tapes import make_tapes
 from hengio.wiring.vault import database_url, given_connections, make_masks, open_known
 from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
@@ -64,6 +67,7 @@ class Parts:
     tapes: Tapes
     circuits: KeptCircuits | None
     capabilities: Capabilities
+    sftp: SftpServers
     fixed: dict[str, StepType]
 
     def types(self, files: Blobs) -> dict[str, StepType]:
@@ -77,6 +81,7 @@ class Parts:
         return {
             "wasm": WasmStep(self.sandbox, self.modules, allowed=allowed, world=world, tapes=self.tapes),
             "file_processing": FileStep(files),
+            "sftp": SftpStep(self.sftp, files),
             **self.fixed,
         }
 
@@ -129,6 +134,7 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
             tapes=make_tapes(settings, areas.tapes, clock, more=known.sensitive),
             circuits=circuits,
             capabilities=capabilities,
+            sftp=open_sftp_servers(settings, known, guard=guard, breakers=breakers),
             fixed={"http": http, "database": DatabaseStep(databases)},
         )
 

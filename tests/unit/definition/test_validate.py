@@ -322,13 +322,17 @@ def test_problems_in_several_places_are_all_told_at_once() -> None:
         {
             "name": "j",
             "max_retry": 1,
-            "steps": [wasm("w", fuel_limit="much"), {"id": "b", "type": "sftp"}, {"id": "c", "type": "database"}],
+            "steps": [
+                wasm("w", fuel_limit="much"),
+                {"id": "b", "type": "database", "config": {**DB, "rows": 1}},
+                {"id": "c", "type": "database"},
+            ],
         }
     )
     assert [problem.path for problem in report.errors] == [
         "$.max_retry",
         "$.steps[0].config.fuel_limit",
-        "$.steps[1].type",
+        "$.steps[1].config.rows",
         "$.steps[2].config",
         "$.steps[2].config",
     ]

@@ -10,6 +10,8 @@ from hengio.steps.protocol import StepRequest
 
 _FORBIDDEN = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³])(\..*)?", re.IGNORECASE)
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NUMBERED = re.compile(r"#\d+$")
 _MOST_BYTES = 400
 
 
@@ -33,6 +35,20 @@ def relative(path: str) -> str:
     if reason:
         raise Refused(f"path {ascii(path)[:100]} is not allowed: {reason}", hint="give a file name such as report.xlsx")
     return path
+
+
+def tamed(name: str) -> str:
+    """The name of a file elsewhere as one that is allowed here: the same, if it is. What is not allowed in it becomes
+    `_`; a device's name, and one that is nothing but dots, gets `_` in front."""
+    name = "".join(
+        "_" if letter == "/" or _FORBIDDEN.match(letter) or unicodedata.category(letter) in _INVISIBLE else letter
+        for letter in unicodedata.normalize("NFC", name)
+    )
+    if name != name.strip() or name.endswith("."):
+        name = f"_{name.strip().rstrip('. ')}_"
+    if _NUMBERED.search(name):
+        name += "_"
+    return f"_{name}" if not name or _RESERVED.fullmatch(name) else name
 
 
 def _fault(segment: str) -> str:
