@@ -16,6 +16,7 @@ TITLES = {
     "kinds": "Commands, components, recording, processes",
     "artefacts": "The first call of a module in a process",
     "jobs": "Durable jobs, embedded",
+    "sftp": "Files through the SFTP step",
     "cli": "Waiting for the program",
 }
 RESULTS = Path(__file__).parent / "results"
