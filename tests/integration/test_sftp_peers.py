@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hengio.blobs.protocol import Blobs
-from hengio.blobs.store import open_blobs
+from hengio.blobs.store import S3Options, open_blobs
 from tests.support.blobs import keys
 from tests.support.processes import free_port
 from tests.support.proxy import proxied
@@ -195,13 +195,24 @@ async def test_nobody_there_and_no_ssh_there_are_retried(files: Blobs, tmp_path:
 
 
 @pytest.mark.requirement("H5.5")
-async def test_a_server_that_is_away_is_left_alone_and_ours_is_not_blamed_on_it(server: Peer, files: Blobs) -> None:
+async def test_a_server_that_is_away_is_left_alone(server: Peer, files: Blobs) -> None:
     server.write("a.bin", b"data")
     step, config = sftp_step(files, stall_seconds=0.2), server.config("download", "a.bin")
     server.mischief.hang = frozenset({"read"})
     for _ in range(5):
         assert failure(await run(step, config), retryable=True).code == "unavailable"
     assert failure(await run(step, config), retryable=True).code == "circuit_open"
+
+
+@pytest.mark.requirement("H5.5")
+async def test_what_our_own_store_does_is_not_blamed_on_the_server(server: Peer) -> None:
+    server.write("a.bin", b"data")
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    away = S3Options(endpoint=endpoint, access_key="a", secret_key="b", timeout_seconds=1, max_retries=0)
+    step = sftp_step(open_blobs("s3://bucket", area="files", s3=away))
+    for _ in range(7):
+        told = failure(await run(step, server.config("download", "a.bin")), retryable=True)
+        assert told.code == "unavailable"
 
 
 async def test_only_a_few_connections_at_once(server: Peer, files: Blobs) -> None:
