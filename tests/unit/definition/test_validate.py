@@ -158,11 +158,6 @@ def test_a_wrong_shape_is_told_with_path_and_nearest_name(document: Any, path: s
         (wasm("w", module_id=""), ".config.module_id", '"" does not name a module'),
         (wasm("w", module_id="prices@^^1"), ".config.module_id", '"prices@^^1" does not name a module'),
         (wasm("w", function_name="rum"), ".config.function_name", "the module `prices@1.0.0` has no entry `rum`"),
-        (
-            {"id": "h", "type": "sftp", "config": {"operation": "download"}},
-            ".type",
-            "the step type `sftp` is not available in this version",
-        ),
         (db("a", timeout_seconds=-1), ".timeout_seconds", "must be greater than 0, got -1.0"),
         (db("a", max_visits=0), ".max_visits", "must be from 1 to 10000, got 0"),
         (db("a", retry={"max_retries": 11}), ".retry.max_retries", "must be from 0 to 10, got 11"),
