@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hengio.steps.database import DatabaseStep
+from hengio.steps.rehearsal import Rehearsal
 from hengio.targets.databases import Databases
 from tests.support.processes import free_port
 from tests.support.steps import failure_of, output_of, step_context, step_request
@@ -121,3 +122,42 @@ async def test_a_configuration_that_does_not_fit_is_a_failure_that_names_the_fie
     result = await run(step, config)
     assert words in failure_of(result)
     assert not result.retryable
+
+
+@pytest.mark.requirement("H4.2")
+async def test_a_dry_run_reads_and_notes_what_it_would_have_changed(step: DatabaseStep) -> None:
+    context = step_context(
+        variables={"PIN": "hunter22", "ROW": {"id": 7, "name": "hunter22"}},
+        secret_names=frozenset({"PIN", "ROW"}),
+        given={"id": 5},
+    )
+    await run(step, {"query": "INSERT INTO goods VALUES (1, 'kept')"})
+    rehearsal = Rehearsal()
+    options = {"context": context, "rehearsal": rehearsal}
+    reading = {"query": "SELECT name FROM goods WHERE id = :id", "parameters": {"id": 1}}
+    found = output_of(await run(step, reading, **options))
+    assert (found["rows"], rehearsal.changes) == ([{"name": "kept"}], [])
+    nothing = {"rows": [], "row_count": 0, "affected_rows": 0}
+    for config in (
+        {"query": "INSERT INTO goods VALUES ({{input.id}}, ${PIN})"},
+        {"query": "INSERT INTO goods VALUES (:id, :name)", "batch": ["${ROW}", {"id": 8, "name": "open"}]},
+        {"query": "CREATE TABLE more (x INTEGER)"},
+    ):
+        assert output_of(await run(step, config, **options)) == nothing
+    insert, batch, create = (change.what for change in rehearsal.changes)
+    assert (insert["connection"], insert["sets"]) == ("db", 1)
+    assert insert["parameters"] == {"hengio_p1": 5, "hengio_p2": "***"}
+    assert batch["parameters"] == [{"id": "***", "name": "***"}, {"id": 8, "name": "open"}]
+    assert batch["sets"] == 2
+    assert create["query"] == "CREATE TABLE more (x INTEGER)"
+    assert [(change.kind, change.step_id, change.attempt) for change in rehearsal.changes] == [("database", "s", 1)] * 3
+    assert "hunter22" not in str(rehearsal.changes)
+    assert await count(step) == 1
+
+
+@pytest.mark.requirement("H4.2")
+async def test_a_dry_run_fails_where_the_step_could_not_even_begin(step: DatabaseStep) -> None:
+    options = {"rehearsal": Rehearsal()}
+    assert "not defined" in failure_of(await run(step, {"connection": "x", "query": "DELETE FROM goods"}, **options))
+    assert "batch[0]" in failure_of(await run(step, {"query": "DELETE FROM goods", "batch": [5]}, **options))
+    assert options["rehearsal"].changes == []

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from hengio import codec
 from hengio.errors import Refused, Unavailable
 
 EXACT = 1 << 53
@@ -67,10 +68,11 @@ class Rows:
                 f"the query yields more than {self._most} rows (max_rows)",
                 hint="raise max_rows, or narrow the query with WHERE or LIMIT",
             )
-        self._bytes += sum(len(value) for value in values if isinstance(value, (str, bytes)))
+        told = [safe(value) for value in values]
+        self._bytes += sum(_size(value) for value in told)
         if self._bytes > MOST_BYTES:
             raise TooManyRows(f"the rows hold more than {MOST_BYTES >> 20} MiB", hint="ask for fewer columns or rows")
-        self.rows.append(dict(zip(columns, map(safe, values), strict=True)))
+        self.rows.append(dict(zip(columns, told, strict=True)))
 
 
 def distinct(columns: Sequence[str]) -> Sequence[str]:
@@ -96,6 +98,17 @@ def safe(value: Any) -> Any:
             return [safe(item) for item in value]
         case _:
             return str(value)
+
+
+def _size(value: Any) -> int:
+    """How much text it is; numbers are not counted."""
+    match value:
+        case str():
+            return len(value)
+        case dict() | list():
+            return len(codec.encode(value))
+        case _:
+            return 0
 
 
 def _infinite(value: float) -> str:
