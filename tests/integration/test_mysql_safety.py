@@ -10,11 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pymysql.constants import CLIENT
 
 from hengio.errors import HengioError, Refused, Unavailable
 from hengio.targets.connections import ConnectionString
 from hengio.targets.databases import Databases
+from hengio.targets.reply import SqlError
 from hengio.url import Address
 from tests.support.mysql import MysqlServer
 
@@ -120,13 +123,27 @@ class Stranger:
             self.heard += more
 
 
+OWNER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = OWNER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 SWITCH = b"\xfe%s\x00" + b"12345678901234567890\x00"
 ASKING = {
     "in its greeting": (greeting(b"mysql_clear_password"),),
     "later": (greeting(), packet(SWITCH % b"mysql_clear_password", 2)),
     "in the old way": (greeting(), packet(SWITCH % b"mysql_old_password", 2)),
     "as if it were very old": (greeting(capabilities=CAPABILITIES & ~CLIENT.PLUGIN_AUTH), packet(b"\xfe", 2)),
-    "with a key of its own": (greeting(b"sha256_password"), packet(b"\x01-----BEGIN PUBLIC KEY-----", 2)),
+    "with a key of its own": (greeting(b"sha256_password"), packet(b"\x01" + KEY, 2)),
+    "with a key, later": (
+        greeting(),
+        packet(SWITCH % b"sha256_password", 2),
+        packet(b"\x01" + KEY, 4),
+    ),
+    "with a key for the cache": (greeting(b"caching_sha2_password"), packet(b"\x01\x04", 2), packet(b"\x01" + KEY, 4)),
+    "with a key for the cache, later": (
+        greeting(),
+        packet(SWITCH % b"caching_sha2_password", 2),
+        packet(b"\x01\x04", 4),
+        packet(b"\x01" + KEY, 6),
+    ),
 }
 
 
@@ -144,7 +161,9 @@ async def test_who_asks_for_the_password_does_not_get_it(
         with pytest.raises(HengioError) as caught:
             await databases.execute("db", "SELECT 1", timeout_seconds=5)
         await databases.close()
+    assert "wants the password" in caught.value.message if "key" in how else not isinstance(caught.value, SqlError)
     assert PASSWORD.encode() not in stranger.heard
+    assert len(stranger.heard) < 250, "something as long as an encrypted password was sent"
     assert PASSWORD not in f"{caught.value}{caught.value.hint}"
 
 

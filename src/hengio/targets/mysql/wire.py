@@ -74,14 +74,17 @@ class _Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver has 
         self._check(plugin_name.decode("ascii", "replace"))
         return await super()._process_auth(plugin_name, auth_packet)
 
-    async def caching_sha2_password_auth(self, pkt: Any) -> Any:
-        if pkt.is_extra_auth_data() and pkt.get_all_data()[1:2] == b"\x04":
-            self._check_secure()
-        return await super().caching_sha2_password_auth(pkt)
+    @property
+    def server_public_key(self) -> bytes | None:
+        """A key that the server sent, to encrypt the password with."""
+        return self._key
 
-    async def sha256_password_auth(self, pkt: Any) -> Any:
-        self._check_secure()
-        return await super().sha256_password_auth(pkt)
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        """Anybody may have sent it, so it is good only under TLS or on this machine."""
+        if key and not self._secure and not self._here:
+            raise Fault(fault.INSECURE, "the server wants the password itself, and the connection has no TLS")
+        self._key = key
 
     def _check(self, plugin: str) -> None:
         """Whether the way to sign in that the server asks for keeps the password to it and us."""
@@ -89,11 +92,6 @@ class _Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver has 
             return
         if plugin in {_CLEAR, _OLD}:
             raise Fault(fault.INSECURE, "the server asks for the password in the clear")
-
-    def _check_secure(self) -> None:
-        """A password that is sent (encrypted with a key that anybody may have sent) needs TLS, or this machine."""
-        if not self._secure and not self._here:
-            raise Fault(fault.INSECURE, "the server wants the password itself, and the connection has no TLS")
 
     async def _read_bytes(self, num_bytes: int) -> bytes:
         self.taken += num_bytes
