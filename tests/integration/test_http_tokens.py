@@ -189,4 +189,4 @@ async def test_a_token_comes_back_in_no_output() -> None:
 
     async with bank() as here, serving(echo) as web:
         result = await run({**here.config(), "url": web.url()})
-    assert output_of(result)["body"]["authorization"] == "Bearer ***"
+    assert set(output_of(result)["body"]["authorization"].removeprefix("Bearer ")) == {"*"}

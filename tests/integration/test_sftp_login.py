@@ -75,8 +75,9 @@ def _encrypted(form: str) -> str:
         {"private_key": USERS_KEY.export_private_key("pkcs8-pem").decode()},
         {"private_key": f"\n  {USERS_KEY.export_private_key().decode()}"},
         {"private_key": _encrypted("pkcs8-pem"), "passphrase": "pass phrase"},
+        {"private_key": _encrypted("openssh"), "passphrase": "pass phrase"},
     ],
-    ids=["OpenSSH", "PEM", "with blanks around", "encrypted PEM"],
+    ids=["OpenSSH", "PEM", "with blanks around", "encrypted PEM", "encrypted OpenSSH"],
 )
 async def test_a_private_key_logs_in(files: Blobs, tmp_path: Path, auth: dict[str, str]) -> None:
     async with peer(tmp_path / "server", login=WithKey) as server:

@@ -13,9 +13,9 @@ from hengio.steps.http import HttpStep
 from hengio.steps.protocol import StepResult
 from hengio.steps.rehearsal import Rehearsal
 from hengio.targets.breaker import Breakers
-from hengio.targets.connections import HttpTarget, KnownHttpTargets
 from hengio.targets.guard import Guard
 from hengio.targets.http.client import HttpClient
+from hengio.targets.http.target import HttpTarget, KnownHttpTargets
 from hengio.targets.http.tokens import Tokens
 from hengio.targets.names import Resolve
 from tests.support.steps import step_request

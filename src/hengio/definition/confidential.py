@@ -13,15 +13,13 @@ from typing import Any
 from hengio.codec import Json
 from hengio.definition import words
 from hengio.definition.templates import is_template
+from hengio.redaction import parts
 
 MASK = "********"
-_FIELDS = frozenset(
-    {"password", "token", "client_secret", "private_key", "passphrase", "secret", "secret_key", "connection_string"}
-    | {"api_key", "apikey", "access_key", "access_token", "refresh_token"}
-)
-_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token"}
-)
+_OPEN = frozenset({"idempotency-key", "idempotency_key", "host_key", "key"})
+"""Keys that the rule takes for secrets and that are none here."""
+_DATA = frozenset({"params", "parameters", "batch", "data_source", "input", "column_mapping", "secrets"})
+"""Where an author's own names stand, which mean nothing here."""
 _PLACEHOLDER = re.compile(r"<secret:([^<>]{1,500})>")
 Path = tuple[str | int, ...]
 
@@ -98,9 +96,10 @@ def _changed(value: Json, path: str, change: Callable[[str, str], str], *, heade
 
 def _member(key: str, value: Json, path: str, change: Callable[[str, str], str], headers: bool) -> Json:
     name = key.lower()
-    if path == "$.notes" or name in {"params", "parameters", "batch", "data_source"}:
-        return value  # an author's own data, whose names mean nothing here
-    if isinstance(value, str) and (name in _HEADERS if headers else name in _FIELDS):
+    if path == "$.notes" or (not headers and name in _DATA):
+        return value
+    secret = parts.is_secret_header(name) if headers else parts.is_secret(name) or name == "connection_string"
+    if isinstance(value, str) and secret and name not in _OPEN:
         return change(path, value) if value and not is_template(value) and not is_stand_in(value) else value
     return _changed(value, path, change, headers=name == "headers")
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from hengio import url as urls
 from hengio.codec import Json
-from hengio.definition import places, templates, words
+from hengio.definition import bodies, places, templates, words
 from hengio.definition.findings import Findings
+from hengio.definition.places import Place
 from hengio.definition.templates import Malformed
 from hengio.errors import Refused
 from hengio.model.step import Step
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
 _NO_URL = re.compile(r"[\x00-\x20\x7f\\]")
-_JSON_BEGINS = ("{", "[", '"')
 
 
 def check(step: Step, findings: Findings, path: str) -> None:
@@ -78,13 +78,11 @@ def _check_json(body: Json, findings: Findings, path: str) -> None:
 
 
 def _is_json(body: Json, headers: Json) -> bool:
-    """Whether a text is sent as JSON: its content type says so, or there is none and it begins like it."""
-    given = headers.items() if isinstance(headers, dict) else ()
-    kind = next((str(value) for name, value in given if str(name).lower() == "content-type"), "")
-    media = kind.partition(";")[0].strip().lower()
-    first = next(iter(_parts(body)), "")
-    begins = isinstance(first, str) and first.lstrip().startswith(_JSON_BEGINS)
-    return media == "application/json" or media.endswith("+json") or (not media and begins)
+    """Whether a text is sent as JSON; of a bad template nothing is known."""
+    try:
+        return bodies.place(body, headers) is Place.JSON_BODY
+    except Malformed:
+        return False
 
 
 def _literals(value: Json) -> Iterator[str]:

@@ -28,6 +28,16 @@ _OPEN_HEADERS = frozenset(
 _USERINFO = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*?:)(?P<password>[^/\s]*)(?=@)")
 
 
+def is_secret(key: str) -> bool:
+    """Whether what stands under that key is a password, a token or a key."""
+    return _SECRET.search(key) is not None and _OPEN.search(key) is None
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether a header of that name proves who asks."""
+    return name.lower() not in _OPEN_HEADERS and _HEADER.search(name) is not None
+
+
 def secrets(name: str, value: Json) -> Iterator[Sensitive]:
     """The secret values in an object, as `name`; of a text that is a URL its password and its secret parameters."""
     for key, inner in _members(value):
@@ -75,7 +85,7 @@ def _members(value: Json) -> Iterator[tuple[str, Any]]:
 
 
 def _hidden(key: str, inner: Any) -> bool:
-    return not isinstance(inner, bool | None) and _SECRET.search(key) is not None and _OPEN.search(key) is None
+    return not isinstance(inner, bool | None) and is_secret(key)
 
 
 def _telling(header: str, value: Any) -> bool:

@@ -16,9 +16,9 @@ from hengio.definition.places import Place
 from hengio.errors import HengioError, Refused
 from hengio.steps.outcome import failed
 from hengio.steps.protocol import StepRequest, StepResult
+from hengio.targets.connections import ConnectionString
 from hengio.targets.databases import Databases, sets_of
 from hengio.targets.lexing import only_reads
-from hengio.targets.named import ConnectionString
 from hengio.targets.reply import Reply
 from hengio.targets.secrets import HIDDEN
 from hengio.targets.statement import Parameters

@@ -19,12 +19,12 @@ from hengio.steps.rehearsal import Rehearsal
 from hengio.steps.web import answer
 from hengio.steps.web.mask import Mask
 from hengio.steps.web.plan import Plan, authorized, configured, credentials, planned
-from hengio.targets.connections import HttpTarget, HttpTargets
 from hengio.targets.guard import Guard
 from hengio.targets.http.client import Bounds, HttpClient
 from hengio.targets.http.guarded import Guarded
 from hengio.targets.http.message import READS, HttpFailed, LeftAlone, Misled, Request, Response, TooLarge, TooLate
 from hengio.targets.http.redirect import MOST
+from hengio.targets.http.target import HttpTarget, HttpTargets
 from hengio.targets.http.tokens import Tokens
 from hengio.targets.secrets import HIDDEN
 

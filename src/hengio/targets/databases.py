@@ -15,8 +15,8 @@ from hengio.errors import NotFound, Refused
 from hengio.targets import opening
 from hengio.targets import procedure as procedures
 from hengio.targets.breaker import Breakers
+from hengio.targets.connections import Connections, ConnectionString, KnownConnections
 from hengio.targets.lexing import Dialect
-from hengio.targets.named import Connections, ConnectionString, KnownConnections
 from hengio.targets.opening import STRING, Target
 from hengio.targets.reach import Check
 from hengio.targets.reply import Busy, Reply, TimedOut

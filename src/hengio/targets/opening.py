@@ -10,9 +10,9 @@ from typing import Protocol
 from hengio.definition import server
 from hengio.definition.server import FORMS, DatabaseType
 from hengio.errors import Refused
+from hengio.targets.connections import ConnectionString
 from hengio.targets.lexing import Dialect
 from hengio.targets.mysql.database import MysqlDatabase
-from hengio.targets.named import ConnectionString
 from hengio.targets.oracle.database import OracleDatabase
 from hengio.targets.postgres import PostgresDatabase
 from hengio.targets.procedure import Procedure

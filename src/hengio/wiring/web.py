@@ -10,9 +10,9 @@ from hengio.model.circuit import Circuit
 from hengio.settings import Settings
 from hengio.steps.http import HttpStep
 from hengio.targets.breaker import BreakerPolicy, Breakers
-from hengio.targets.connections import HttpTarget, HttpTargets, http_target
 from hengio.targets.guard import Guard
 from hengio.targets.http.client import HttpClient
+from hengio.targets.http.target import HttpTarget, HttpTargets, http_target
 from hengio.targets.http.tokens import Tokens
 from hengio.vault.book import Typed
 from hengio.vault.known import Known

@@ -1,4 +1,5 @@
-"""Takes sensitive values out of what an HTTP step says: its failures, its notes of a dry run, its output."""
+"""What an HTTP step must not say, beside what every step must not: the tokens it fetched, and whatever it sent to prove
+who asks. Needed while it runs, too: a header that holds one of them goes to no other origin."""
 
 from __future__ import annotations
 
@@ -8,15 +9,12 @@ from typing import Any
 import msgspec
 
 from hengio import codec
-from hengio.codec import Json, Raw
+from hengio.codec import Raw
 from hengio.definition.context import Context
 from hengio.model.outcome import Failure
-from hengio.redaction.redact import Redactor, Sensitive, sensitive
+from hengio.redaction import mask
+from hengio.redaction.redact import Sensitive, sensitive
 from hengio.steps.protocol import StepResult
-from hengio.targets.secrets import HIDDEN, forms, redacted
-
-OUTPUT_LEAST = 8
-"""Characters of a value that is looked for in an output: shorter ones stand in ordinary data, which must not change."""
 
 
 class Mask:
@@ -26,12 +24,12 @@ class Mask:
         known = context.all_variables()
         names = sorted(context.secret_names)
         self._values = {found.text: found for name in names for found in sensitive(name, known.get(name))}
-        self._redactor: Redactor | None = None
+        self._made: mask.Mask | None = None
 
     def add(self, values: Iterable[str]) -> None:
         """More of them; empty ones are nothing."""
         self._values.update({value: Sensitive("credentials", value) for value in values if value})
-        self._redactor = None
+        self._made = None
 
     def holds(self, text: str) -> bool:
         """Whether one of them stands in the text as it is."""
@@ -39,20 +37,7 @@ class Mask:
 
     def text(self, text: str) -> str:
         """The text without them, in whatever usual spelling."""
-        self._redactor = self._redactor or Redactor(self._values.values())
-        return self._redactor.clean_text(text, "")
-
-    def json(self, value: Json) -> Json:
-        """The value with all its strings, and the keys of its objects, so cleaned."""
-        match value:
-            case str():
-                return self.text(value)
-            case list() | tuple():
-                return [self.json(item) for item in value]
-            case dict():
-                return {self.text(key): self.json(item) for key, item in value.items()}
-            case _:
-                return value
+        return self._mask().text(text)
 
     def result(self, result: StepResult) -> StepResult:
         """A step's failure without them."""
@@ -60,32 +45,18 @@ class Mask:
             return result
         failure = result.failure
         cleaned = Failure(
-            failure.code, self.text(failure.message), details=self.json(failure.details), retryable=failure.retryable
+            failure.code,
+            self.text(failure.message),
+            details=self._mask().value(failure.details),
+            retryable=failure.retryable,
         )
         return msgspec.structs.replace(result, failure=cleaned)
 
     def output(self, output: dict[str, Any]) -> Raw:
-        """An output as JSON, in which the longer values are replaced where a server sent them back."""
-        encoded = Raw(codec.encode(output))
-        values = [value for value in self._values if len(value) >= OUTPUT_LEAST]
-        if not values:
-            return encoded
-        plain = codec.decode(encoded)
-        spelled = codec.encode(plain)  # whatever escapes the server used
-        if any(codec.encode(form)[1:-1] in spelled for value in values for form in forms(value)):
-            return Raw(codec.encode(_hidden(plain, values)))
-        return encoded
+        """An output as JSON, in which they are replaced where a server sent them back."""
+        return Raw(self._mask().json(codec.encode(output)))
 
-
-def _hidden(value: Json, values: list[str]) -> Json:
-    match value:
-        case str():
-            return redacted(value, values)
-        case list():
-            return [_hidden(item, values) for item in value]
-        case dict():
-            return {redacted(key, values): _hidden(item, values) for key, item in value.items()}
-        case bool() | None:
-            return value
-        case _:
-            return HIDDEN if codec.encode(value).decode() in values else value
+    def _mask(self) -> mask.Mask:
+        if self._made is None:
+            self._made = mask.Mask(self._values.values())
+        return self._made

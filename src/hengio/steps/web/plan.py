@@ -12,20 +12,17 @@ from msgspec import Struct
 from hengio import codec
 from hengio import url as urls
 from hengio.codec import Json
+from hengio.definition import bodies, places, ranges, templates
 from hengio.definition import headers as fields
-from hengio.definition import places, ranges, templates
 from hengio.definition.configs import BasicAuth, BearerAuth, HttpAuth, HttpConfig, OAuth2Auth, is_statuses
 from hengio.definition.context import Context
 from hengio.definition.findings import Findings
 from hengio.definition.places import Place
 from hengio.errors import Refused
-from hengio.targets.connections import HttpTarget
 from hengio.targets.http.idempotency import keyed
 from hengio.targets.http.message import Request
+from hengio.targets.http.target import HttpTarget
 
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
-_JSON_BEGINS = ("{", "[", '"')
 _PLACES = {"url": Place.URL, "token_url": Place.URL}
 
 
@@ -42,7 +39,7 @@ def configured(config: dict[str, Any], context: Context) -> HttpConfig:
     """The step's configuration with templates filled in, each for its place. `Refused` where something does not fit."""
     filled = {key: _filled(key, value, context) for key, value in config.items() if key != "body"}
     if "body" in config:
-        place = body_place(config["body"], filled.get("headers"))
+        place = bodies.place(config["body"], filled.get("headers"))
         filled["body"] = templates.resolve(config["body"], context, place=place, field="body")
     try:
         found = msgspec.convert(filled, HttpConfig)
@@ -105,27 +102,6 @@ def credentials(auth: HttpAuth | None) -> Iterator[str]:
             yield from (secret, f"{client}:{secret}")
 
 
-def body_place(body: Json, headers: Json) -> Place:
-    """What a body's text is, by the content type the author gives it, else by how it begins.
-
-    Only there is it known how to write a value so that it stays one: escaped in JSON, percent-encoded in a form. Any
-    other text takes texts as they are.
-    """
-    given = headers.items() if isinstance(headers, dict) else ()
-    kind = next((str(value) for name, value in given if str(name).lower() == "content-type"), "")
-    media = kind.partition(";")[0].strip().lower()
-    if media == JSON or media.endswith("+json") or (not media and _begins_json(body)):
-        return Place.JSON_BODY
-    return Place.URL if media == FORM else Place.TEXT
-
-
-def _begins_json(body: Json) -> bool:
-    if not isinstance(body, str):
-        return True
-    first = next(iter(templates.compiled(body).parts), "") if templates.is_template(body) else body
-    return isinstance(first, str) and first.lstrip().startswith(_JSON_BEGINS)
-
-
 def _filled(key: str, value: Json, context: Context) -> Json:
     if key in {"headers", "auth"} and isinstance(value, dict):
         default = Place.HEADER if key == "headers" else Place.TEXT
@@ -168,9 +144,9 @@ def _body(body: Json) -> tuple[bytes, str]:
     if body is None:
         return b"", ""
     if not isinstance(body, str):
-        return codec.encode(body), JSON
-    begins = body.lstrip().startswith(_JSON_BEGINS[:2])
-    return body.encode(), JSON if begins and _is_json(body) else "text/plain; charset=utf-8"
+        return codec.encode(body), bodies.JSON
+    begins = body.lstrip().startswith(("{", "["))
+    return body.encode(), bodies.JSON if begins and _is_json(body) else "text/plain; charset=utf-8"
 
 
 def _is_json(text: str) -> bool:

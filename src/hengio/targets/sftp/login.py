@@ -154,12 +154,7 @@ def _private_key(key: SftpKey) -> asyncssh.SSHKey:
     text = key.private_key.strip() + "\n"
     try:
         return asyncssh.import_private_key(text, key.passphrase)
-    except asyncssh.KeyEncryptionError as error:
-        if "bcrypt" in str(error):
-            hint = "store it as PKCS#8 (BEGIN ENCRYPTED PRIVATE KEY), or install the package bcrypt"
-            raise Refused("an encrypted key in OpenSSH's own form cannot be opened here", hint=hint) from None
-        raise _unreadable(key) from None
-    except (asyncssh.KeyImportError, ValueError):
+    except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError, ValueError):
         raise _unreadable(key) from None
 
 
