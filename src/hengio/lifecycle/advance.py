@@ -273,8 +273,11 @@ class Walk:
             self._arrive(parent, fork.join)
 
     def _gather(self, parent: Branch, fork: Fork) -> None:
-        """Merge what the branches wrote, in definition order (ABI: Routing)."""
+        """Merge what the branches wrote, in definition order (ABI: Routing). A branch that was cancelled while it was
+        forked brings along what its own branches wrote until then."""
         for child in fork.branches:
+            if child.fork is not None:
+                self._gather(child, child.fork)
             for step_id, entry in child.entries.items():
                 parent.write(step_id, entry)
             for patch in child.patches:

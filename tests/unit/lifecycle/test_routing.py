@@ -261,6 +261,15 @@ def test_on_failure_of_the_router_may_name_the_step_that_deals_with_it() -> None
     assert walking.skipped == ["d"], "b and c did run"
 
 
+def test_what_ran_in_a_branch_that_was_cancelled_inside_a_fan_out_is_kept_and_not_told_as_skipped() -> None:
+    job = a_job(a_step("a", on_failure="e"), "b", "b1", "b2", "c", "d", "e")
+    walking = Walking(job).routes("a", "b", "c").routes("b", "b1", "b2").ok("b1", "kept", context={"x": 1}).fails("c")
+    assert walking.begin() == ["e"]
+    assert walking.seen("e").steps["b1"].output == "kept"
+    assert walking.seen("e").variables == {"x": 1}
+    assert walking.skipped == ["b2", "d"]
+
+
 def test_steps_jumped_over_are_skipped() -> None:
     walking = Walking(a_job(*ABCDE)).routes("a", "d")
     assert walking.skipped == ["b", "c"]
