@@ -42,7 +42,19 @@ def kept(job: Job, runs: Sequence[StepRun], *, from_step: str | None = None) -> 
         return []
     open_visits = {(run.step_id, run.visit) for run in runs if run.status is StepStatus.CANCELLED}
     again = walk.ended.blame | open_visits
-    return [run for run in taken if (run.step_id, run.visit) not in again]
+    return _placed(job, [run for run in taken if (run.step_id, run.visit) not in again])
+
+
+def _placed(job: Job, runs: Sequence[StepRun]) -> list[StepRun]:
+    """Those that a walk which begins with them comes to. A router can be to blame after its branches have met (the join
+    would have run too often): what its branches did follows from what it put out, and runs again with it."""
+    walk = Walk(job, Context(base={}, admin={}))
+    placed: list[StepRun] = []
+    for run in runs:
+        if walk.awaits(run):
+            placed.append(run)
+            walk.record(run, None)
+    return placed
 
 
 def copied(run: StepRun, execution_id: str) -> StepRun:

@@ -74,6 +74,13 @@ def test_a_branch_that_failed_and_whose_router_goes_on_is_kept() -> None:
     assert keys(walking) == [("r", 1, 1), ("x", 1, 1), ("y", 1, 1)]
 
 
+def test_branches_that_met_run_again_with_the_router_to_blame_for_a_visit_too_many() -> None:
+    job = a_job(a_step("a", max_visits=1), a_step("r", next=("x", "y"), then="a"), "x", a_step("y", next="a"))
+    walking = Walking(job).ok("a").ok("r").ok("x").ok("y")
+    assert walking.code == "max_visits"
+    assert keys(walking) == [("a", 1, 1)], "what x and y did follows from what r put out"
+
+
 def test_a_step_whose_worker_was_lost_too_often_runs_again() -> None:
     walking = Walking(a_job("a", "b")).ok("a").loses("b").loses("b", retryable=False)
     assert keys(walking) == [("a", 1, 1)]
