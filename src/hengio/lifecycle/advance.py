@@ -63,6 +63,7 @@ class Walk:
         self._branches: dict[str, Branch] = {"": self.root}
         self._visits: dict[str, int] = {first: 1}
         self._skipped: list[Skipped] = []
+        self._claim = 0
 
     # -- what may run -------------------------------------------------------------------------------------------------
 
@@ -77,9 +78,12 @@ class Walk:
                 break
             if branch.stand is Stand.READY and branch.due_at <= by:
                 branch.stand = Stand.RUNNING
-                step = self.job.step(branch.at)
-                given.append(Ready(step, branch.visit, branch.attempt, branch.path, branch.due_at, branch.context))
+                given.append(self._offer(branch))
         return given
+
+    def _offer(self, branch: Branch) -> Ready:
+        step = self.job.step(branch.at)
+        return Ready(step, branch.visit, branch.attempt, branch.path, branch.due_at, branch.context)
 
     def next_due(self, *, after: Micros) -> Micros | None:
         """When the first of the retries that wait beyond `after` is due."""
@@ -120,6 +124,30 @@ class Walk:
         """The branch that stands at that step run, whichever it was recorded in."""
         at = (run.step_id, run.visit, run.attempt)
         return next((branch.path for branch in self._live(self.root) if branch.awaits(*at)), None)
+
+    # -- what a dead worker had in hand -------------------------------------------------------------------------------
+
+    def catch_up(self, run: StepRun) -> None:
+        """On replay, before `run` is taken in: what its worker had begun by then runs, for no row says what began.
+
+        Of rows that were committed together the order is all there is: then what began may be another branch's step.
+        """
+        if run.claim != self._claim:
+            self._claim = run.claim
+            self.put_back()
+        if run.status is not StepStatus.LOST:  # such a row is written before its worker begins anything
+            self.ready(by=run.completed_at)
+
+    def at_hand(self, *, by: Micros) -> list[Ready]:
+        """The step runs that were under way, or could be by then, when the worker was lost whose rows were replayed."""
+        self.ready(by=by)
+        return [self._offer(branch) for branch in self._live(self.root) if branch.stand is Stand.RUNNING]
+
+    def put_back(self) -> None:
+        """Nothing runs: what was given out and has not ended is given out again."""
+        for branch in self._live(self.root):
+            if branch.stand is Stand.RUNNING:
+                branch.stand = Stand.READY
 
     # -- what happened ------------------------------------------------------------------------------------------------
 

@@ -173,6 +173,7 @@ class Runner:
             crashed = await self._count_lost(passage)
             if crashed is not None:
                 return crashed
+        passage.walk.put_back()
         self.passages[execution.id] = passage
         try:
             return await passage.carry()
@@ -220,13 +221,14 @@ class Runner:
         branch = passage.walk.branch_at(run) if run.claim == 0 else run.branch
         if branch is None or not passage.walk.awaits(run := replace(run, branch=branch)):
             return False
+        passage.walk.catch_up(run)
         passage.walk.record(run, await self.attempts.outputs.load(run))
         return True
 
     async def _count_lost(self, passage: Passage) -> Ended | None:
         """The claim before was lost: the attempts at hand count, and too many crashes end the execution (H5)."""
         execution, walk = passage.execution, passage.walk
-        rows = [self.attempts.lost(ready, execution=execution) for ready in walk.ready(by=self.clock.now())]
+        rows = [self.attempts.lost(ready, execution=execution) for ready in walk.at_hand(by=self.clock.now())]
         if execution.crashes >= passage.job.max_crashes:
             message = f"its worker was lost {execution.crashes} times (max_crashes)"
             walk.stop(ExecutionState.DEAD_LETTER, Failure("crashed", message))

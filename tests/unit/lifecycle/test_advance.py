@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from hengio.clock import SECOND
+from hengio.lifecycle.advance import Walk
 from hengio.model.execution import ExecutionState, StepStatus
 from hengio.model.outcome import Failure
 from hengio.model.policy import Retry
-from tests.support.builders import NOON, a_job, a_step, run_of
+from tests.support.builders import NOON, a_context, a_job, a_step, run_of
 from tests.support.walking import EVER, Walking, replayed
 
 
@@ -95,6 +96,28 @@ def test_a_lost_attempt_counts_and_its_step_runs_again_at_once() -> None:
     walking = Walking(a_job("a", "b", max_retries=0)).loses("a")
     assert walking.begin(by=NOON + SECOND) == ["a"]
     assert walking.begun[-1] == ("a", 1, 2)
+
+
+@pytest.mark.requirement("H5.12")
+def test_of_more_branches_than_may_run_those_that_ran_are_lost_with_their_worker() -> None:
+    job = a_job("a", "b", "b1", "b2", "c", "d", max_parallel=2)
+    live = Walking(job).routes("a", "b", "c").routes("b", "b1", "b2")
+    assert live.begin() == ["c", "b1"]
+    walk = Walk(job, a_context())
+    for run in live.rows:
+        walk.catch_up(run)
+        walk.record(run, run.output)
+    assert [ready.step.id for ready in walk.at_hand(by=EVER)] == ["b1", "c"], "b2 did not run yet"
+
+
+def test_what_a_worker_had_handed_back_is_given_out_again() -> None:
+    job = a_job("a", "b", "c", "d")
+    walk = Walk(job, a_context())
+    for run in Walking(job).routes("a", "b", "c").ok("b").rows:
+        walk.catch_up(run)
+        walk.record(run, run.output)
+    walk.put_back()
+    assert [ready.step.id for ready in walk.ready(by=EVER)] == ["c"]
 
 
 @pytest.mark.requirement("H5.12")
