@@ -13,40 +13,15 @@ from hengio import codec
 from hengio.codec import Raw
 from hengio.definition.context import Context
 from hengio.lifecycle.advance import Ready, Walk
-from hengio.lifecycle.routing import Split, decided, successor
 from hengio.model.execution import StepRun, StepStatus
 from hengio.model.job import Job
-from hengio.model.outcome import Failure
-from hengio.model.policy import FanOut, Retry
 from tests.support.builders import a_context, a_job, a_step, failed_run, run_of
+from tests.support.flows import jobs
 from tests.support.walking import EVER
 
 LONGEST = 3_000
 Key = tuple[str, int, int]
 Position = tuple[str, Key, int, str]
-
-
-@st.composite
-def jobs(draw: st.DrawFn) -> Job:
-    """Up to seven steps with any flow that the definition allows."""
-    ids = [f"s{number}" for number in range(draw(st.integers(1, 7)))]
-    one = st.sampled_from(ids)
-    steps = []
-    for place, step_id in enumerate(ids):
-        later = ids[place + 1 :]
-        several = st.lists(st.sampled_from(later), min_size=2, unique=True).map(tuple) if len(later) > 1 else st.none()
-        steps.append(
-            a_step(
-                step_id,
-                next=draw(st.one_of(st.none(), st.none(), one, st.just("end"), several)),
-                then=draw(st.one_of(st.none(), one)),
-                fan_out=FanOut(on_failure=draw(st.sampled_from(["cancel", "wait"]))),
-                on_failure=draw(st.one_of(st.just("fail"), st.just("continue"), one)),
-                retry=Retry(max_retries=draw(st.integers(0, 2)), delays_seconds=(), jitter=0.0),
-                max_visits=draw(st.integers(1, 3)),
-            )
-        )
-    return a_job(*steps, max_parallel=draw(st.integers(1, 4)))
 
 
 @st.composite
@@ -190,35 +165,3 @@ def test_branches_in_any_order_give_the_join_the_same_context(branches: int, dat
         contexts.append((join.context.variables, {key: entry.output for key, entry in join.context.steps.items()}))
     assert contexts[0] == contexts[1]
     assert contexts[0][0]["last"] == names[-1]
-
-
-@settings(max_examples=200)
-@given(jobs(), st.data())
-def test_a_job_without_forks_follows_the_simple_model(job: Job, data: st.DataObject) -> None:
-    """One step after the other: an independent loop over the definition says which step comes next."""
-    steps = {step.id: step for step in job.steps}
-    drive = Drive(job, data)
-    drive.run()
-    at, attempt = job.steps[0].id, 1
-    for row in drive.rows:
-        if row.branch:
-            return
-        assert (row.step_id, row.attempt) == (at, attempt)
-        step = steps[at]
-        if row.status is StepStatus.LOST and row.retryable:
-            attempt += 1
-            continue
-        if row.status in (StepStatus.FAILED, StepStatus.LOST):
-            if row.retryable and attempt <= (step.retry.max_retries or 0):
-                attempt += 1
-                continue
-            if step.on_failure == "fail":
-                assert row is drive.rows[-1]
-                return
-            if step.on_failure != "continue":
-                at, attempt = step.on_failure, 1
-                continue
-        route = successor(job, step) if row.routing is None else decided(job, step, targets=row.routing, then=row.then)
-        if isinstance(route, (Split, Failure)) or not hasattr(route, "step_id"):
-            return
-        at, attempt = route.step_id, 1
