@@ -16,7 +16,7 @@ import pytest
 
 from hengio.blobs.protocol import Blobs
 from hengio.blobs.store import open_blobs
-from hengio.steps.tables import workbook
+from hengio.steps.tables import child
 from tests.support.steps import failure_of, output_of
 from tests.support.tables import read, rows, run, sheet_of, written, xlsx
 
@@ -174,7 +174,7 @@ def rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 async def test_a_workbook_that_unpacks_to_too_much_is_refused_unread(
     files: Blobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbook, "UNPACKED_BYTES", 100 << 20)
+    monkeypatch.setattr(child, "UNPACKED_BYTES", 100 << 20)
     bomb = rezipped(sheet_of(["a"], [1]), lambda name, part: part + bytes(120 << 20 if "sheet1" in name else 0))
     assert len(bomb) < 1 << 20
     assert "unpacks to 120 MiB" in failure_of(await read(files, bomb, "xlsx"))
@@ -185,18 +185,15 @@ async def test_a_workbook_that_unpacks_to_too_much_is_refused_unread(
     assert "10001 parts" in failure_of(await read(files, many.getvalue(), "xlsx"))
 
 
-async def test_a_cell_far_away_does_not_take_the_memory_of_all_cells_before_it(
-    files: Blobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workbook, "MEMORY_BYTES", 512 << 20)
-    data = rezipped(sheet_of(["a"], [1]), lambda _, part: part.replace(b'r="A2"', b'r="XFD1048576"'))
-    assert "memory" in failure_of(await read(files, data, "xlsx"))
+async def test_a_cell_far_away_does_not_take_the_memory_of_all_cells_before_it(files: Blobs) -> None:
+    def change(_: str, part: bytes) -> bytes:
+        return part.replace(b'<row r="2"', b'<row r="1048576"').replace(b'r="A2"', b'r="XFD1048576"')
+
+    words = failure_of(await read(files, rezipped(sheet_of(["a"], [1]), change), "xlsx"))
+    assert "sheet 'Sheet1', row 1048576, column 'XFD': there is a value but no column name" in words
 
 
-async def test_a_text_that_many_cells_share_does_not_take_the_memory_of_so_many_texts(
-    files: Blobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workbook, "MEMORY_BYTES", 512 << 20)
+async def test_a_text_that_many_cells_share_does_not_take_the_memory_of_so_many_texts(files: Blobs) -> None:
     cells = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>0</v></c></row>' % (n, n) for n in range(1, 60_001))
 
     def change(name: str, part: bytes) -> bytes:
@@ -206,7 +203,19 @@ async def test_a_text_that_many_cells_share_does_not_take_the_memory_of_so_many_
         return part.replace(b"<t>a</t>", b"<t>" + b"x" * 32_000 + b"</t>")
 
     result = await read(files, rezipped(sheet_of(["a"]), change), "xlsx")
-    assert "memory" in failure_of(result)
+    assert "more than 32 MiB as JSON" in failure_of(result)
+    assert result.failure is not None
+    assert "convert" in (result.failure.details or {})["hint"]
+
+
+async def test_a_part_that_cannot_be_read_row_by_row_either_is_refused(
+    files: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "MEMORY_BYTES", 128 << 20)
+    data = rezipped(
+        sheet_of(["a"], ["x"]), lambda _, part: part.replace(b"<t>x</t>", b"<t>" + b"x" * (100 << 20) + b"</t>")
+    )
+    assert "needs more memory than a file may" in failure_of(await read(files, data, "xlsx"))
 
 
 async def test_cancelling_ends_the_process_that_reads_a_workbook(files: Blobs) -> None:

@@ -176,24 +176,41 @@ class DatabaseConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     timeout_seconds: float | None = None
 
 
-class CsvFormat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="csv"):
-    """CSV: one character between fields, the text encoding, and whether the first row names the columns.
+class Notation(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the texts of a file write what `type_conversion` makes of them: nothing is guessed.
 
+    `decimal` and `thousands` are the signs within numbers, `dates` the order of day, month and year (else ISO 8601).
+    """
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    dates: Literal["iso", "dmy", "mdy"] = "iso"
+
+
+class CsvFormat(Notation, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="csv"):
+    """CSV: the characters between and around fields, the text encoding, and where the columns are named.
+
+    `header_row` is the line, from 1, at which the table begins; `has_header` whether the first row names the columns.
     `escape_formulas`: when writing, a text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
 
     delimiter: str = ","
+    quote: str = '"'
     encoding: str = "utf-8"
     has_header: bool = True
+    header_row: int = 1
     escape_formulas: bool = True
 
 
-class XlsxFormat(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="xlsx"):
+class XlsxFormat(Notation, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="xlsx"):
     """XLSX: `sheet` by name or index from 0, `all` for every sheet; `header_row` counts from 1."""
 
     sheet: str | int = 0
     all: bool = False
     header_row: int = 1
+
+
+FileFormat = Literal["csv", "xlsx"] | CsvFormat | XlsxFormat
 
 
 class SheetConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -214,21 +231,32 @@ class Transformations(Struct, frozen=True, kw_only=True, omit_defaults=True, for
     filter: str | None = None
 
 
-class FileConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Read or write a file of the object store (H4).
+class FileTarget(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The file that a conversion writes, under the execution's own prefix, and which columns it has (all)."""
 
-    Reading: `path` is a key of the files area. Writing: `path` is a file name, stored under the execution's own prefix;
-    rows come from `data_source`, or from `sheets` for a workbook of several.
+    path: str
+    format: FileFormat
+    columns: tuple[str, ...] | None = None
+
+
+class FileConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Read, write or convert a file of the object store (H4).
+
+    Reading and converting: `path` is a key of the files area. Writing: `path` is a file name, stored under the
+    execution's own prefix; rows come from `data_source`, or from `sheets` for a workbook of several. Converting: rows
+    go from `path` to the file `to` without ever being all in memory. `max_rows` None is a million, or no limit where
+    rows are converted.
     """
 
-    operation: Literal["read", "write"]
+    operation: Literal["read", "write", "convert"]
     path: str
-    format: Literal["csv", "xlsx"] | CsvFormat | XlsxFormat
+    format: FileFormat
     data_source: list[Any] | None = None
     columns: tuple[str, ...] | None = None
     sheets: tuple[SheetConfig, ...] | None = None
+    to: FileTarget | None = None
     transformations: Transformations = field(default_factory=Transformations)
-    max_rows: int = 1_000_000
+    max_rows: int | None = None
 
 
 CONFIGS: dict[StepType, type[Struct]] = {

@@ -119,29 +119,48 @@ def _check_database(config: dict[str, Any], findings: Findings, path: str) -> No
 
 
 def _check_file(config: dict[str, Any], findings: Findings, path: str) -> None:
+    operation, target = config.get("operation"), config.get("to")
     sources = [name for name in ("data_source", "sheets") if config.get(name) is not None]
-    match config.get("operation"):
-        case "read" if sources:
-            findings.error(f"{path}.{sources[0]}", f"`{sources[0]}` is for writing", 'set `operation` to "write"')
-        case "write" if len(sources) != 1:
-            findings.error(path, "writing takes its rows from `data_source` or from `sheets`: exactly one of them")
-        case _:
-            pass
-    layout = config.get("format")
-    name = layout.get("type") if isinstance(layout, dict) else layout
-    if name == "csv" and "sheets" in sources:
+    if operation in {"read", "convert"} and sources:
+        findings.error(f"{path}.{sources[0]}", f"`{sources[0]}` is for writing", 'set `operation` to "write"')
+    if operation == "write" and len(sources) != 1:
+        findings.error(path, "writing takes its rows from `data_source` or from `sheets`: exactly one of them")
+    if operation == "convert" and target is None:
+        findings.error(path, "converting needs `to`, the file to write", '"to": {"path": …, "format": …}')
+    if operation in {"read", "write"} and target is not None:
+        findings.error(f"{path}.to", "`to` is for converting", 'set `operation` to "convert"')
+    if operation == "convert" and config.get("columns") is not None:
+        findings.error(f"{path}.columns", "the columns of a conversion stand in `to`", "write `to.columns`")
+    if _kind(config.get("format")) == "csv" and "sheets" in sources:
         findings.error(f"{path}.sheets", "a CSV file has no sheets")
-    if isinstance(layout, dict):
-        ranges.check(layout, ranges.FORMAT, findings, f"{path}.format")
-        _check_csv(layout, findings, f"{path}.format")
+    _check_format(config.get("format"), findings, f"{path}.format")
+    if isinstance(target, dict):
+        _check_format(target.get("format"), findings, f"{path}.to.format")
+        if _kind(target.get("format")) == "csv" and _is_all(config.get("format")):
+            findings.error(f"{path}.format.all", "a CSV file has no sheets: convert one of them", "name it in `sheet`")
 
 
-def _check_csv(layout: dict[str, Any], findings: Findings, path: str) -> None:
-    delimiter, encoding = layout.get("delimiter", ","), layout.get("encoding", "utf-8")
-    if isinstance(delimiter, str) and not is_template(delimiter) and len(delimiter) != 1:
-        findings.error(f"{path}.delimiter", f"must be one character, got {words.shown(delimiter)}")
+def _kind(layout: Any) -> Any:
+    return layout.get("type") if isinstance(layout, dict) else layout
+
+
+def _is_all(layout: Any) -> bool:
+    return isinstance(layout, dict) and layout.get("all") is True
+
+
+def _check_format(layout: Any, findings: Findings, path: str) -> None:
+    if not isinstance(layout, dict):
+        return
+    ranges.check(layout, ranges.FORMAT, findings, path)
+    for name, default in (("delimiter", ","), ("quote", '"')):
+        sign = layout.get(name, default)
+        if isinstance(sign, str) and not is_template(sign) and len(sign) != 1:
+            findings.error(f"{path}.{name}", f"must be one character, got {words.shown(sign)}")
+    encoding = layout.get("encoding", "utf-8")
     if isinstance(encoding, str) and not is_template(encoding) and not _is_text_encoding(encoding):
         findings.error(f"{path}.encoding", f"there is no text encoding {words.shown(encoding)}")
+    if layout.get("thousands") and layout.get("thousands") == layout.get("decimal", "."):
+        findings.error(f"{path}.thousands", "must be another sign than `decimal`")
 
 
 _OF_A_SERVER = ("host", "port", "username", "auth", "host_key")

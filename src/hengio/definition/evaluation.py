@@ -107,11 +107,14 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _ordered(sign: str, left: Json, right: Json) -> bool:
-    kinds = {words.kind(left), words.kind(right)}
-    if kinds not in ({"a number"}, {"a string"}):
-        hint = "give a default with `??`" if "null" in kinds else ""
+    if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
+        hint = "give a default with `??`" if left is None or right is None else ""
         raise Mismatch(f"cannot compare {words.kind(left)} with {words.kind(right)} by `{sign}`", hint=hint)
     return _ORDERS[sign](left, right)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _contains(whole: Json, part: Json) -> bool:

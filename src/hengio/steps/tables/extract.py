@@ -1,43 +1,112 @@
-"""Reads the sheets of an XLSX file, as a program of its own: `extract.py FILE SHEET MEMORY`.
+"""Reads the sheets of an XLSX file, as a program of its own: `extract FILE SHEET MEMORY MODE SKIP`.
 
 A workbook can be a bomb (a cell far away, a text that a million cells share) whose size shows only when it is in
-memory, and the reader can be neither stopped nor bounded from inside. So it works in a process that has a memory
-limit and can be killed. Writes lines of JSON: an object with the sheet's name and first column, then a list for each
-row from row 1 on; the last line is `{"end": true}`, or `{"error": …}`.
+memory, and a reader can be neither stopped nor bounded from inside. So it works in a process that has a memory limit
+and can be killed. With the mode `whole` it reads with calamine, which is fast and has a sheet in memory; a sheet that
+calamine refuses, and with `streamed` every sheet, is read as it passes by.
+
+Writes lines of JSON: for each sheet an object with its name, then `[number, cells]` for each row that is not empty,
+then `{"done": true}`; the last line is `{"end": true}`, or `{"error": …}` with the place.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import resource
 import sys
-from datetime import timedelta
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
-_EXACT = 1 << 53
+from hengio.steps.tables import cells, markup
+from hengio.steps.tables.cells import Unreadable, plain
+from hengio.steps.tables.package import NotAWorkbook, Package
+from hengio.steps.tables.texts import Texts
+
+Rows = Iterable[tuple[int, list[Any]]]
+
 _encode = msgspec.json.Encoder().encode
+_out = open(1, "wb", buffering=1 << 17, closefd=False)  # noqa: SIM115 (it lives as long as the program)
 
 
-def main(path: str, wanted: str, memory: str) -> None:
-    """`wanted` is JSON: a sheet's name, its index from 0, or null for all."""
+class Workbook(Protocol):
+    """A reader: `names` of the sheets with tables, and the rows of one."""
+
+    names: list[str]
+
+    def rows(self, name: str) -> Rows: ...
+
+
+class Whole:
+    """Reads with calamine."""
+
+    def __init__(self, path: str) -> None:
+        self._book = CalamineWorkbook.from_path(path)
+        self.names = [each.name for each in self._book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
+
+    def rows(self, name: str) -> Rows:
+        sheet = self._book.get_sheet_by_name(name)
+        indent = [None] * (sheet.start[1] if sheet.start else 0)
+        read = ([*indent, *map(plain, row)] for row in sheet.iter_rows())
+        return ((number, row) for number, row in enumerate(read, start=1) if any(cell is not None for cell in row))
+
+
+class Streamed:
+    """Reads row by row; the strings that cells share are in a file beside the workbook."""
+
+    def __init__(self, path: str) -> None:
+        self._package = Package(Path(path))
+        self._folder = Path(path).parent
+        self._texts: Texts | None = None
+        self.names = list(self._package.sheets)
+
+    def rows(self, name: str) -> Iterator[tuple[int, list[Any]]]:
+        package = self._package
+        with package.open(package.sheets[name]) as source:
+            yield from cells.rows(source, texts=self._shared(), formats=package.formats, since_1904=package.since_1904)
+
+    def _shared(self) -> Texts:
+        if self._texts is None:
+            part = self._package.part("sharedStrings")
+            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (it lives as long as the program)
+            if part is None:
+                self._texts = Texts(file, ())
+            else:
+                with self._package.open(part) as source:
+                    self._texts = Texts(file, markup.strings(source))
+        return self._texts
+
+
+def main(path: str, wanted: str, memory: str, mode: str, skip: str) -> None:
+    """`wanted` is JSON: a sheet's name, its index from 0, or null for all, of which the first `skip` are left out."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    gc.disable()  # nothing here forms cycles
     try:
-        workbook = CalamineWorkbook.from_path(path)
-        for name in _names(workbook, msgspec.json.decode(wanted)):
-            _sheet(workbook, name)
+        book = _opened(path, mode)
+        for name in _chosen(book.names, msgspec.json.decode(wanted))[int(skip) :]:
+            _tell(name, book, path)
         _say({"end": True})
-    except (LookupError, MemoryError) as error:
-        _say({"error": str(error) or "too large"})
-    except CalamineError as error:
+    except LookupError as error:
+        _say({"error": str(error)})
+    except (NotAWorkbook, CalamineError, markup.Broken) as error:
         _say({"error": f"not an XLSX workbook: {error}"})
+    _out.flush()
 
 
-def _names(workbook: CalamineWorkbook, wanted: str | int | None) -> list[str]:
-    names = [each.name for each in workbook.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
+def _opened(path: str, mode: str) -> Workbook:
+    if mode == "whole":
+        with contextlib.suppress(CalamineError):
+            return Whole(path)
+    return Streamed(path)
+
+
+def _chosen(names: list[str], wanted: str | int | None) -> list[str]:
     if wanted is None:
         return names
     known = ", ".join(map(repr, names[:20]))
@@ -50,30 +119,26 @@ def _names(workbook: CalamineWorkbook, wanted: str | int | None) -> list[str]:
     return [wanted]
 
 
-def _sheet(workbook: CalamineWorkbook, name: str) -> None:
-    sheet = workbook.get_sheet_by_name(name)
-    _say({"sheet": name, "column": sheet.start[1] if sheet.start else 0})
-    for row in sheet.iter_rows():
-        _say([_plain(cell) for cell in row])
-
-
-def _plain(cell: Any) -> Any:
-    """A cell as JSON: numbers that are whole as integers, moments in ISO 8601, an empty cell as null."""
-    match cell:
-        case "":
-            return None
-        case bool() | str():
-            return cell
-        case float():
-            return int(cell) if cell.is_integer() and abs(cell) <= _EXACT else cell
-        case timedelta():
-            return str(cell)
-        case _:
-            return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+def _tell(name: str, book: Workbook, path: str) -> None:
+    """One sheet. That calamine refuses it shows before its first row; read as it passes by, the place is known."""
+    try:
+        found = book.rows(name)
+    except CalamineError:
+        found = Streamed(path).rows(name)
+    _say({"sheet": name})
+    try:
+        for row in found:
+            _say(row)
+    except Unreadable as error:
+        _say({"error": str(error), "sheet": name, "row": error.row, "column": error.column or None})
+        _out.flush()
+        sys.exit()
+    _say({"done": True})
+    _out.flush()
 
 
 def _say(line: Any) -> None:
-    sys.stdout.buffer.write(_encode(line) + b"\n")
+    _out.write(_encode(line) + b"\n")
 
 
 if __name__ == "__main__":

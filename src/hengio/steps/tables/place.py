@@ -16,10 +16,16 @@ class Malformed(Refused):
     """A file, or rows for one, that are not a table. The message names sheet, row and column, and no content."""
 
     code = "malformed_file"
+    file = ""
+    """The file it is about, once that is said."""
 
     def of(self, file: str) -> Malformed:
-        """The same, with the file it is about."""
-        return Malformed(f"file {file!r}: {self.message}", hint=self.hint)
+        """The same, with the file it is about, unless it says one already."""
+        if self.file:
+            return self
+        told = Malformed(f"file {file!r}: {self.message}", hint=self.hint)
+        told.file = file
+        return told
 
 
 @dataclass(frozen=True, slots=True)
