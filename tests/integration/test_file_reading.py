@@ -245,27 +245,6 @@ async def test_a_file_that_is_not_there_or_not_in_the_area_is_a_failure(files: B
         assert "not allowed" in failure_of(result)
 
 
-async def test_a_large_csv_passes_through_in_bounded_memory(files: Blobs) -> None:
-    line = b",".join(b"x" * 100 for _ in range(10)) + b"\n"
-
-    async def giving() -> Any:
-        yield b",".join(b"c%d" % place for place in range(10)) + b"\n"
-        for _ in range(105):
-            yield line * 1_000
-
-    size = await files.put_stream("in/large.csv", giving())
-    assert size > 100 << 20
-    me = psutil.Process()
-    before, peak = me.memory_info().rss, 0
-    config = {"operation": "read", "path": "in/large.csv", "format": "csv", "transformations": {"filter": 'c0 == "y"'}}
-    task = asyncio.create_task(run(files, config))
-    while not task.done():
-        peak = max(peak, me.memory_info().rss)
-        await asyncio.sleep(0.01)
-    assert output_of(task.result())["row_count"] == 0
-    assert peak - before < 50 << 20
-
-
 async def test_no_temporary_file_is_left_behind(files: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +84,34 @@ async def test_a_string_stays_a_string_in_a_workbook(files: Blobs, text: str) ->
         sheet = archive.read("xl/worksheets/sheet1.xml")
     assert b"<f>" not in sheet
     assert b"hyperlink" not in sheet
+
+
+MARKUP = ["<r>&</r>", "<r><t>x</t></r>", "<r></is></c></r>", " <r> ", "_x0041_", "a\x01b", "<r/>"]
+
+
+@pytest.mark.parametrize("text", MARKUP)
+async def test_a_text_that_looks_like_the_workbooks_own_markup_stays_that_text(files: Blobs, text: str) -> None:
+    assert await rows(files, await written(files, [{"a": text}], "xlsx"), "xlsx") == [{"a": text}]
+
+
+async def test_columns_converted_to_dates_are_real_dates_in_a_workbook(files: Blobs) -> None:
+    moments = ["2026-11-23T10:00:00", "2026-11-23T10:00:00.125", "1900-03-01T00:00:00", None]
+    kept = ["2026-11-23T10:00:00Z", "1900-02-28T00:00:00", "2026-11-23T10:00:00.000001"]
+    given_rows = [{"d": "2026-11-23", "t": each, "n": "2026-11-23"} for each in (*moments, *kept)]
+    kinds = {"type_conversion": {"d": "date", "t": "datetime"}}
+    data = await written(files, given_rows, "xlsx", transformations=kinds)
+    (sheet,) = openpyxl.load_workbook(io.BytesIO(data)).worksheets
+    assert [cell.value for cell in sheet["A"]] == ["d", *[datetime(2026, 11, 23)] * 7]
+    wanted = [datetime(2026, 11, 23, 10), datetime(2026, 11, 23, 10, 0, 0, 125_000), datetime(1900, 3, 1), None]
+    assert [cell.value for cell in sheet["B"]] == ["t", *wanted, *kept]
+    assert {cell.value for cell in sheet["C"]} == {"n", "2026-11-23"}
+    assert (sheet["A2"].number_format, sheet["B2"].number_format) == ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss")
+    assert [row["d"] for row in await rows(files, data, "xlsx")] == ["2026-11-23"] * 7
+
+
+async def test_a_text_too_long_for_a_cell_in_its_own_count_is_refused_and_not_cut(files: Blobs) -> None:
+    config = {"operation": "write", "path": "o", "format": "xlsx", "data_source": [{"a": "😀" * 20_000}]}
+    assert "sheet 'Sheet1', row 2, column 'a'" in failure_of(await run(files, config))
 
 
 @pytest.mark.parametrize("text", FORMULAS)

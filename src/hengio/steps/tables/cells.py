@@ -102,26 +102,29 @@ class _Sheet:
         else:
             cells.append(None)
         if self._value or self._inline:
-            cells[place] = self._read(attributes.get("t", "n"), self._value, place)
+            cells[place] = self._read(attributes.get("t"), self._value, place)
 
-    def _read(self, kind: str, value: str, place: int) -> Any:
-        """A cell's value by its type (18.18.11): `n` is a number, `s` one of the shared strings."""
+    def _read(self, kind: str | None, value: str, place: int) -> Any:
+        """A cell's value by its type (18.18.11): `n` is a number, `s` one of the shared strings.
+
+        Without a type it is a number, but some programs write texts so, and every reader takes them.
+        """
         if self._inline is not None:
             value, self._inline = self._inline, None
             return value
         try:
-            if kind == "n":
-                return self._number_of(value)
+            if kind is None:
+                return self._number_of(value) if _NUMBER.fullmatch(value) else value
             if kind == "s":
                 return self._texts[int(value)] or None
+            if kind == "n" and _NUMBER.fullmatch(value):
+                return self._number_of(value)
             return _TYPES[kind](value)
         except (ValueError, LookupError) as error:
-            message = f"the cell does not hold what its type {kind[:20]!r} says"
+            message = f"the cell does not hold what its type {(kind or '')[:20]!r} says"
             raise Unreadable(message, row=self.row, column=letters(place)) from error
 
     def _number_of(self, text: str) -> Any:
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(text)
         number = float(text)
         kind = self._formats.get(self._attributes.get("s", ""))
         if kind is not None:

@@ -24,7 +24,8 @@ MEMORY_BYTES = 256 << 20
 _ROOT = Path(__file__).parents[3]
 _PROGRAM = """
 import sys
-sys.path.insert(0, sys.argv[1])
+if sys.argv[1] not in sys.path:
+    sys.path.insert(0, sys.argv[1])
 from hengio.steps.tables.extract import main
 main(*sys.argv[2:])
 """

@@ -31,7 +31,6 @@ from hengio.steps.tables.texts import Texts
 Rows = Iterable[tuple[int, list[Any]]]
 
 _encode = msgspec.json.Encoder().encode
-_out = open(1, "wb", buffering=1 << 17, closefd=False)  # noqa: SIM115 (it lives as long as the program)
 
 
 class Workbook(Protocol):
@@ -40,6 +39,8 @@ class Workbook(Protocol):
     names: list[str]
 
     def rows(self, name: str) -> Rows: ...
+
+    def close(self) -> None: ...
 
 
 class Whole:
@@ -55,13 +56,16 @@ class Whole:
         read = ([*indent, *map(plain, row)] for row in sheet.iter_rows())
         return ((number, row) for number, row in enumerate(read, start=1) if any(cell is not None for cell in row))
 
+    def close(self) -> None:
+        self._book.close()
+
 
 class Streamed:
     """Reads row by row; the strings that cells share are in a file beside the workbook."""
 
     def __init__(self, path: str) -> None:
         self._package = Package(Path(path))
-        self._folder = Path(path).parent
+        self._file = tempfile.TemporaryFile(dir=Path(path).parent)  # noqa: SIM115 (closed by `close`)
         self._texts: Texts | None = None
         self.names = list(self._package.sheets)
 
@@ -73,13 +77,16 @@ class Streamed:
     def _shared(self) -> Texts:
         if self._texts is None:
             part = self._package.part("sharedStrings")
-            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (it lives as long as the program)
             if part is None:
-                self._texts = Texts(file, ())
+                self._texts = Texts(self._file, ())
             else:
                 with self._package.open(part) as source:
-                    self._texts = Texts(file, markup.strings(source))
+                    self._texts = Texts(self._file, markup.strings(source))
         return self._texts
+
+    def close(self) -> None:
+        self._file.close()
+        self._package.close()
 
 
 def main(path: str, wanted: str, memory: str, mode: str, skip: str) -> None:
@@ -96,7 +103,7 @@ def main(path: str, wanted: str, memory: str, mode: str, skip: str) -> None:
         _say({"error": str(error)})
     except (NotAWorkbook, CalamineError, markup.Broken) as error:
         _say({"error": f"not an XLSX workbook: {error}"})
-    _out.flush()
+    sys.stdout.flush()
 
 
 def _opened(path: str, mode: str) -> Workbook:
@@ -131,14 +138,14 @@ def _tell(name: str, book: Workbook, path: str) -> None:
             _say(row)
     except Unreadable as error:
         _say({"error": str(error), "sheet": name, "row": error.row, "column": error.column or None})
-        _out.flush()
+        sys.stdout.flush()
         sys.exit()
     _say({"done": True})
-    _out.flush()
+    sys.stdout.flush()
 
 
 def _say(line: Any) -> None:
-    _out.write(_encode(line) + b"\n")
+    sys.stdout.buffer.write(_encode(line) + b"\n")
 
 
 if __name__ == "__main__":

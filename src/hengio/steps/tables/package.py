@@ -44,6 +44,9 @@ class Package:
         self._read_workbook()
         self.formats = self._read_formats()
 
+    def close(self) -> None:
+        self._archive.close()
+
     def open(self, path: str) -> IO[bytes]:
         """A part, unpacked as it is read: never to more than the archive's directory says."""
         name = self._names.get(_plain(path))

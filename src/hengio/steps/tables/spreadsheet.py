@@ -15,11 +15,12 @@ from xlsxwriter.worksheet import Worksheet
 
 from hengio import codec
 from hengio.errors import Refused, Unavailable
+from hengio.steps.tables.cells import MOST_COLUMNS, MOST_ROWS
 from hengio.steps.tables.place import Row, Stop, malformed
 
 Moment = Literal["date", "datetime"]
 
-MOST_ROWS, MOST_COLUMNS, MOST_TEXT = 1_048_576, 16_384, 32_767
+MOST_TEXT = 32_767
 _EXACT = 10**15  # a spreadsheet keeps fifteen digits
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 _SHOWN: dict[Moment, tuple[str, int]] = {"date": ("yyyy-mm-dd", 11), "datetime": ("yyyy-mm-dd hh:mm:ss", 20)}
@@ -176,9 +177,13 @@ class _Page:
 
 
 def _held(text: str) -> date | datetime | None:
-    """A moment that a spreadsheet can hold: from 1900 on, no finer than a millisecond, without a zone."""
+    """A moment that a spreadsheet can hold: without a zone, no finer than a millisecond, from March 1900 on.
+
+    Before, programs count days differently: some know a 29th of February 1900.
+    """
     parse: Callable[[str], date | datetime] = date.fromisoformat if len(text) == 10 else datetime.fromisoformat
     moment = parse(text)
-    if moment.year < 1900 or (isinstance(moment, datetime) and (moment.tzinfo or moment.microsecond % 1000)):
+    early = (moment.year, moment.month) < (1900, 3)
+    if early or (isinstance(moment, datetime) and (moment.tzinfo or moment.microsecond % 1000)):
         return None
     return moment
