@@ -32,14 +32,15 @@ def converted(path: Path, kind: str, *, written: str = "", read: str = "") -> Pa
     profile = path.parent / "profile"
     subprocess.run(
         [
-            *(soffice(), f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to"),
-            *(
-                f"{kind}:{written}" if written else kind,
-                *([f"--infilter={read}"] if read else []),
-                "--outdir",
-                folder,
-                path,
-            ),
+            soffice(),
+            f"-env:UserInstallation={profile.as_uri()}",
+            "--headless",
+            "--convert-to",
+            f"{kind}:{written}" if written else kind,
+            *([f"--infilter={read}"] if read else []),
+            "--outdir",
+            str(folder),
+            str(path),
         ],
         check=True,
         capture_output=True,
