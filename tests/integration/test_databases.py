@@ -16,8 +16,8 @@ from hengio.errors import NotFound, Refused, Unavailable
 from hengio.steps.database import DatabaseStep
 from hengio.targets import databases as module
 from hengio.targets.breaker import BreakerPolicy, Breakers, CircuitOpen, CircuitState
+from hengio.targets.connections import ConnectionString
 from hengio.targets.databases import Databases
-from hengio.targets.http.target import ConnectionString
 from hengio.targets.reply import SqlError, TimedOut
 from hengio.url import Address
 from tests.support.clock import MovableClock

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pymysql.constants import CLIENT
 
 from hengio.errors import HengioError, Refused, Unavailable
+from hengio.targets.connections import ConnectionString
 from hengio.targets.databases import Databases
-from hengio.targets.http.target import ConnectionString
 from hengio.targets.reply import SqlError
 from hengio.url import Address
 from tests.support.mysql import MysqlServer
