@@ -15,7 +15,7 @@ from hengio.blobs.protocol import Blobs
 from hengio.blobs.store import open_blobs
 from hengio.steps.tables import child
 from tests.support.steps import failure_of, output_of
-from tests.support.tables import rows, run, sheet_of
+from tests.support.tables import read, rows, run, sheet_of
 from tests.support.waiting import eventually
 from tests.support.workbooks import MAIN
 from tests.support.workbooks import workbook as made
@@ -197,3 +197,12 @@ async def test_a_workbook_that_unpacks_to_much_is_read_if_it_is_no_bomb(
     assert await rows(files, data, "xlsx") == [{"a": 1}]
     monkeypatch.setattr(child, "MOST_UNPACKED_BYTES", 100)
     assert "too much" in failure_of(await run(files, {"operation": "read", "path": "in/file", "format": "xlsx"}))
+
+
+async def test_without_a_place_for_temporary_files_the_step_is_tried_again(
+    files: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    result = await read(files, b"a\n1\n", "csv")
+    assert failure_of(result) == "the folder for temporary files cannot be used: No such file or directory"
+    assert result.retryable

@@ -30,21 +30,8 @@ def converted(path: Path, kind: str, *, written: str = "", read: str = "") -> Pa
     """
     folder = path.parent / "converted"
     profile = path.parent / "profile"
-    subprocess.run(
-        [
-            soffice(),
-            f"-env:UserInstallation={profile.as_uri()}",
-            "--headless",
-            "--convert-to",
-            f"{kind}:{written}" if written else kind,
-            *([f"--infilter={read}"] if read else []),
-            "--outdir",
-            str(folder),
-            str(path),
-        ],
-        check=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=SECONDS,
-    )
+    command = [soffice(), f"-env:UserInstallation={profile.as_uri()}", "--headless"]
+    command += [f"--infilter={read}"] if read else []
+    command += ["--convert-to", f"{kind}:{written}" if written else kind, "--outdir", str(folder), str(path)]
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
     return folder / path.with_suffix(f".{kind}").name

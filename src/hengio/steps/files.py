@@ -46,22 +46,26 @@ class FileStep:
         self._files = files
 
     async def run(self, request: StepRequest) -> StepResult:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="hengio-"))
         try:
             config = await asyncio.to_thread(_config, request.step.config, request.context)
-            match config.operation:
-                case "read":
-                    return await self._read(config, folder)
-                case "write":
-                    return await self._write(config, request, folder)
-                case "convert":
-                    return await self._convert(config, request, folder)
+            folder = Path(tempfile.mkdtemp(prefix="hengio-"))
+            try:
+                return await self._done(config, request, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
         except HengioError as error:
             return failed(error)
         except OSError as error:
-            return failed(Unavailable(f"the folder for temporary files cannot be used: {error.strerror}"))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            return failed(Unavailable(f"the folder for temporary files cannot be used: {error.strerror or error}"))
+
+    async def _done(self, config: FileConfig, request: StepRequest, folder: Path) -> StepResult:
+        match config.operation:
+            case "read":
+                return await self._read(config, folder)
+            case "write":
+                return await self._write(config, request, folder)
+            case "convert":
+                return await self._convert(config, request, folder)
 
     async def _read(self, config: FileConfig, folder: Path) -> StepResult:
         key, path = _key(config.path), folder / "in"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from hengio import codec
+from hengio.errors import Unavailable
 from hengio.steps.tables.place import Malformed, Stop, malformed
 
 Mode = Literal["whole", "streamed"]
@@ -102,6 +103,8 @@ def _told(output: IO[bytes]) -> Iterator[dict[str, Any] | list[Any]]:
                 raise malformed(
                     str(message), sheet=line.get("sheet", ""), row=line.get("row"), column=line.get("column")
                 )
+            case {"unavailable": reason}:
+                raise Unavailable(f"the folder for temporary files cannot be used: {reason}")
             case {"end": True}:
                 return
             case _:

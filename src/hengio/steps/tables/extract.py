@@ -6,7 +6,7 @@ and can be killed. With the mode `whole` it reads with calamine, which is fast a
 calamine refuses, and with `streamed` every sheet, is read as it passes by.
 
 Writes lines of JSON: for each sheet an object with its name, then `[number, cells]` for each row that is not empty,
-then `{"done": true}`; the last line is `{"end": true}`, or `{"error": …}` with the place.
+then `{"done": true}`; the last line is `{"end": true}`, `{"error": …}` with the place, or `{"unavailable": …}`.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ def main(path: str, wanted: str, memory: str, mode: str, skip: str) -> None:
         _say({"error": str(error)})
     except (NotAWorkbook, CalamineError, markup.Broken) as error:
         _say({"error": f"not an XLSX workbook: {error}"})
+    except OSError as error:
+        _say({"unavailable": error.strerror or "it refuses"})
     sys.stdout.flush()
 
 
@@ -116,7 +118,7 @@ def _opened(path: str, mode: str) -> Workbook:
 def _chosen(names: list[str], wanted: str | int | None) -> list[str]:
     if wanted is None:
         return names
-    known = ", ".join(map(repr, names[:20]))
+    known = ", ".join(repr(name[:40]) for name in names[:20])
     if isinstance(wanted, int):
         if not 0 <= wanted < len(names):
             raise LookupError(f"there is no sheet number {wanted}: the sheets are {known}, counted from 0")
