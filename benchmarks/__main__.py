@@ -17,6 +17,7 @@ TITLES = {
     "artefacts": "The first call of a module in a process",
     "jobs": "Durable jobs, embedded",
     "sftp": "Files through the SFTP step",
+    "files": "Large files: a CSV and a workbook of 100 MB",
     "cli": "Waiting for the program",
 }
 RESULTS = Path(__file__).parent / "results"
