@@ -65,9 +65,6 @@ def files(**config: Any) -> dict[str, Any]:
     return {"id": "f", "type": "file_processing", "config": {"path": "a.csv", "format": "csv", **config}}
 
 
-CSV = {"path": "b.csv", "format": "csv"}
-
-
 def judged(*steps: Any, **fields: Any) -> Report:
     """The report; what is valid must fit the published schema too."""
     report = validate({"name": "j", "steps": list(steps), **fields}, catalog=Known())
@@ -184,21 +181,6 @@ def test_a_wrong_shape_is_told_with_path_and_nearest_name(document: Any, path: s
         (files(operation="read", format={"type": "csv", "encoding": "utf8000"}), ".config.format.encoding",
          'there is no text encoding "utf8000"'),
         (files(operation="read", format=5), ".config.format", "expected one of `csv`, `xlsx` or an object, got 5"),
-        (files(operation="read", format={"type": "csv", "quote": ""}), ".config.format.quote",
-         'must be one character, got ""'),
-        (files(operation="read", format={"type": "csv", "decimal": ",", "thousands": ","}), ".config.format.thousands",
-         "must be another sign than `decimal`"),
-        (files(operation="convert"), ".config", "converting needs `to`, the file to write"),
-        (files(operation="read", to=CSV), ".config.to", "`to` is for converting"),
-        (files(operation="convert", to=CSV, data_source=[]), ".config.data_source", "`data_source` is for writing"),
-        (files(operation="convert", to=CSV, columns=["a"]), ".config.columns",
-         "the columns of a conversion stand in `to`"),
-        (files(operation="convert", to={**CSV, "format": {"type": "csv", "delimiter": ""}}),
-         ".config.to.format.delimiter", 'must be one character, got ""'),
-        (files(operation="convert", to=CSV, format={"type": "xlsx", "all": True}), ".config.format.all",
-         "a CSV file has no sheets: convert one of them"),
-        (files(operation="convert", to={"path": "b", "formt": "csv", "format": "csv"}), ".config.to.formt",
-         "unknown field `formt`"),
         (files(operation="read", transformations={"filter": "unit_price >"}), ".config.transformations.filter",
          "column 13: it ends where a value should follow"),
         (files(operation="read", transformations={"filter": "n > {{imput.n}}"}), ".config.transformations.filter",
