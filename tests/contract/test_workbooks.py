@@ -125,13 +125,34 @@ def test_how_large_a_sheet_says_it_is_does_not_count(size: str, tmp_path: Path) 
     assert both(workbook(sheet=sheet), tmp_path) == [(n, [n, n]) for n in (1, 2, 3)]
 
 
-def test_names_with_prefixes_and_parts_named_by_other_rules(tmp_path: Path) -> None:
+def test_elements_whose_names_have_a_prefix(tmp_path: Path) -> None:
     sheet = (
         f"<x:worksheet xmlns:x='{MAIN}'><x:sheetData><x:row r='1'><x:c r='A1'><x:v>1</x:v></x:c>"
         "<x:c r='B1' t='inlineStr'><x:is><x:t>b</x:t></x:is></x:c></x:row></x:sheetData></x:worksheet>"
     )
     data = workbook(sheet=sheet)
     assert both(data, tmp_path) == [(1, [1, "b"])]
+
+
+@pytest.mark.parametrize(
+    ("target", "part"),
+    [
+        ("/xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),
+        ("./worksheets/../sheets/a.xml", "xl/sheets/a.xml"),
+        ("Worksheets/Sheet1.XML", "xl/worksheets/sheet1.xml"),
+        ("worksheets/sheet1.xml", "xl\\worksheets\\sheet1.xml"),
+    ],
+)
+def test_parts_are_found_however_they_are_named(target: str, part: str, tmp_path: Path) -> None:
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    relations = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="r0" Type="{kinds}/worksheet" Target="{target}"/></Relationships>'
+    )
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>'
+    parts = {"xl/_rels/workbook.xml.rels": relations, part: sheet}
+    data = workbook(parts=parts, without="xl/worksheets/sheet1.xml")
+    assert found(Streamed, data, tmp_path) == [(1, [1])]
 
 
 SERIALS = st.one_of(st.floats(-10, 70), st.floats(40_000, 50_000), st.integers(0, 3_000_000).map(float))

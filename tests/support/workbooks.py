@@ -30,8 +30,12 @@ def workbook(
     style: str = "",
     properties: str = "",
     parts: Mapping[str, str | bytes] | None = None,
+    without: str = "",
 ) -> bytes:
-    """A workbook of one sheet `S` with `rows` as XML, or with all of `sheet`. `strings` are inside of `si` elements."""
+    """A workbook of one sheet `S` with `rows` as XML, or with all of `sheet`. `strings` are inside of `si` elements.
+
+    `parts` are others, or instead; the part `without` is left out.
+    """
     whole = sheet if sheet is not None else f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
     table = "".join(f"<si>{text}</si>" for text in strings)
     relations = "".join(
@@ -48,8 +52,9 @@ def workbook(
         "xl/styles.xml": f'<styleSheet xmlns="{MAIN}">{style}</styleSheet>',
         "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}">{table}</sst>',
         "xl/worksheets/sheet1.xml": whole,
-        **(parts or {}),
     }
+    contents.pop(without, None)
+    contents |= parts or {}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
