@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 
 from hengio.blobs.protocol import Blobs
 from hengio.blobs.store import open_blobs
-from hengio.steps.tables import child
+from hengio.definition.configs import FileConfig, Transformations
+from hengio.errors import Refused
+from hengio.steps.tables import child, source, spreadsheet
+from hengio.steps.tables.place import Stop
 from tests.support.steps import failure_of, output_of
 from tests.support.tables import read, rows, run, sheet_of
 from tests.support.waiting import eventually
@@ -187,6 +191,27 @@ async def test_cancelling_ends_a_file_that_is_being_written(files: Blobs, tempor
     with pytest.raises(asyncio.CancelledError):
         await task
     await eventually(gone)
+
+
+def test_a_read_that_keeps_no_row_stops_at_the_next_one_too(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a\n1\n")
+    config = FileConfig(operation="read", path="x", format="csv", transformations=Transformations(filter='a == "2"'))
+    stop = Stop()
+    stop.ask()
+    with pytest.raises(Refused, match="cancelled"):
+        source.take(tmp_path / "in", config, stop)
+
+
+def test_a_workbook_that_is_being_packed_stops_too(tmp_path: Path) -> None:
+    stop = Stop()
+
+    def only() -> Iterator[dict[str, Any]]:
+        yield {"a": "x" * 1_000}
+        stop.ask()
+
+    with pytest.raises(Refused, match="cancelled"):
+        spreadsheet.write(tmp_path / "out", [spreadsheet.Sheet("S", ["a"], only())], stop)
+    gc.collect()  # what the library still does when it is thrown away is no error
 
 
 async def test_a_workbook_that_unpacks_to_much_is_read_if_it_is_no_bomb(

@@ -31,10 +31,10 @@ def check(format_: CsvFormat) -> None:
     encoding.check(format_.encoding)
 
 
-def read(path: Path, format_: CsvFormat) -> Generator[Table, None, None]:
+def read(path: Path, format_: CsvFormat, stop: Stop) -> Generator[Table, None, None]:
     """The one table of a CSV file; every value is text. Rows of another width than the header are refused."""
     with encoding.reading(path, format_.encoding) as file:
-        rows = _numbered(file, path, format_)
+        rows = _numbered(file, path, format_, stop)
         number, first = next(rows, (format_.header_row, []))
         if not first:
             raise Malformed("the file is empty: there are no column names")
@@ -51,7 +51,7 @@ def _chained(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]
     yield from rest
 
 
-def _numbered(file: IO[str], path: Path, format_: CsvFormat) -> Iterator[tuple[int, list[str]]]:
+def _numbered(file: IO[str], path: Path, format_: CsvFormat, stop: Stop) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank from the header's line on, with the number of the line on which each begins."""
     lines = encoding.lines(file, format_.encoding)
     above = format_.header_row - 1
@@ -61,6 +61,7 @@ def _numbered(file: IO[str], path: Path, format_: CsvFormat) -> Iterator[tuple[i
             pass
         reader = csv.reader(lines, delimiter=format_.delimiter, quotechar=format_.quote, strict=True)
         for row in reader:
+            stop.check()
             if row:
                 yield line, row
             line = above + reader.line_num + 1

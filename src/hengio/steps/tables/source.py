@@ -78,7 +78,9 @@ def is_several(format_: CsvFormat | XlsxFormat) -> bool:
 def tables(path: Path, config: FileConfig, stop: Stop) -> Generator[Table, None, None]:
     """The tables of the file, transformed, to be read in order."""
     format_ = layout(config.format)
-    opened = delimited.read(path, format_) if isinstance(format_, CsvFormat) else workbook.read(path, format_, stop)
+    opened = (
+        delimited.read(path, format_, stop) if isinstance(format_, CsvFormat) else workbook.read(path, format_, stop)
+    )
     with closing(opened):
         for table in opened:
             yield changed(table, config.transformations, format_)
