@@ -17,21 +17,24 @@ from tests.support.oracle import End, Key
 @st.composite
 def jobs(draw: st.DrawFn, *, most: int = 7) -> Job:
     """Up to so many steps with any flow that the definition allows, and some that only a module could make."""
-    ids = [f"s{number}" for number in range(draw(st.integers(1, most)))]
-    return a_job(*[draw(_steps(place, ids)) for place in range(len(ids))], max_parallel=draw(st.integers(1, 4)))
+    count = draw(st.integers(1, most) | st.integers(most // 2 + 1, most) | st.just(most))
+    ids = [f"s{number}" for number in range(count)]
+    return a_job(*[draw(_steps(place, ids)) for place in range(count)], max_parallel=draw(st.integers(1, 4)))
 
 
 @st.composite
 def _steps(draw: st.DrawFn, place: int, ids: list[str]) -> Step:
-    one = st.sampled_from(ids)
     later = ids[place + 1 :]
-    several = st.lists(st.sampled_from(later), min_size=2, unique=True).map(tuple) if len(later) > 1 else st.none()
+    one = st.sampled_from(later or ids) | st.sampled_from(ids)
+    follows = [st.none()] * 6 + [one, one, st.just("end")]
+    if len(later) > 1:
+        follows += [st.lists(st.sampled_from(later), min_size=2, unique=True).map(tuple)] * 6
     return a_step(
         ids[place],
-        next=draw(st.one_of(st.none(), st.none(), one, st.just("end"), several)),
-        then=draw(st.one_of(st.none(), one)),
+        next=draw(st.one_of(follows)),
+        then=draw(st.none() | st.none() | one),
         fan_out=FanOut(on_failure=draw(st.sampled_from(["cancel", "wait"]))),
-        on_failure=draw(st.one_of(st.just("fail"), st.just("continue"), one)),
+        on_failure=draw(st.sampled_from(["fail", "fail", "continue"]) | one),
         on_crash=draw(st.sampled_from(["retry", "fail"])),
         retry=Retry(
             max_retries=draw(st.integers(0, 2)),
@@ -39,7 +42,7 @@ def _steps(draw: st.DrawFn, place: int, ids: list[str]) -> Step:
             jitter=0.0,
             on=draw(st.sampled_from([(), ("trapped",)])),
         ),
-        max_visits=draw(st.integers(1, 3)),
+        max_visits=draw(st.sampled_from([3, 1, 2, 9])),
     )
 
 
@@ -51,7 +54,7 @@ class Fate(Struct, frozen=True):
     then: int | None = None
 
 
-_HOWS = ["ok"] * 4 + ["fan"] * 3 + ["failed"] * 2 + ["jump", "retryable", "trapped", "skipped", "ends", "odd"]
+_HOWS = ["ok"] * 10 + ["fan"] * 8 + ["failed", "retryable", "trapped", "skipped"] * 2 + ["jump", "ends", "odd"]
 
 
 @st.composite
@@ -89,7 +92,8 @@ class Plan(Struct, frozen=True):
 
 def plans() -> st.SearchStrategy[Plan]:
     """Any plan."""
-    return st.lists(_fates(), min_size=1, max_size=24).map(lambda fates: Plan(tuple(fates)))
+    few, many = st.lists(_fates(), min_size=1, max_size=4), st.lists(_fates(), min_size=12, max_size=32)
+    return st.one_of(few, many, many).map(lambda fates: Plan(tuple(fates)))
 
 
 def success(step: Step, key: Key, *, routing: tuple[str, ...] | None = None, then: str | None = None) -> End:

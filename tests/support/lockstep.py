@@ -89,6 +89,7 @@ class Lockstep:
                 return verdict
             assert verdict.state is None, f"the contract says it is over: {verdict.state}, {verdict.code}"
             assert len(self.rows) < LONGEST, "every walk ends"
+            assert {self._position(ready) for ready in self._replayed()[1]} == self.out.keys(), "the rows say what runs"
             if next(dies):
                 self._crash()
             else:
@@ -130,21 +131,23 @@ class Lockstep:
         self.skipped += [skipped.step_id for skipped in self.walk.take_skipped()]
 
     def _crash(self) -> None:
-        """The process is gone: what was running is lost, and another goes on from the rows alone."""
+        """The process is gone: another goes on, and counts what was running as lost."""
+        self.walk, at_hand = self._replayed()
         self.claim += 1
-        self.walk = Walk(self.job, a_context())
-        for row in self.rows:
-            self.walk.catch_up(row)
-            self.walk.record(row, row.output)
-        self.walk.take_skipped()
-        self.walk.take_stopped()
-        running, self.out = self.out.keys(), {}
-        for ready in self.walk.at_hand(by=EVER):
-            self.out[self._position(ready)] = ready
-        assert self.out.keys() == running, "what was running, and nothing else, is lost"
-        for position in sorted(running, key=_place):
+        self.out = {self._position(ready): ready for ready in at_hand}
+        for position in sorted(self.out, key=_place):
             if position in self.out:  # and was not stopped by the one before it
                 self._record(position, lost(self._step(position)))
+
+    def _replayed(self) -> tuple[Walk, list[Ready]]:
+        """What is to be known from the rows alone: where it stands, and what was running."""
+        walk = Walk(self.job, a_context())
+        for row in self.rows:
+            walk.catch_up(row)
+            walk.record(row, row.output)
+        walk.take_skipped()
+        walk.take_stopped()
+        return walk, walk.at_hand(claim=self.claim, by=EVER)
 
     def _position(self, ready: Ready) -> Position:
         return Position(self.places.key(ready.branch, ready.step.id, ready.visit), ready.step.id, ready.attempt)

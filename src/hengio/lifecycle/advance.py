@@ -138,8 +138,11 @@ class Walk:
         if run.status is not StepStatus.LOST:  # such a row is written before its worker begins anything
             self.ready(by=run.completed_at)
 
-    def at_hand(self, *, by: Micros) -> list[Ready]:
-        """The step runs that were under way, or could be by then, when the worker was lost whose rows were replayed."""
+    def at_hand(self, *, claim: int, by: Micros) -> list[Ready]:
+        """The step runs that were under way, or could be by then, when the worker of that claim was lost, the last one
+        whose rows were replayed if it wrote any."""
+        if claim != self._claim:
+            self.put_back()
         self.ready(by=by)
         return [self._offer(branch) for branch in self._live(self.root) if branch.stand is Stand.RUNNING]
 

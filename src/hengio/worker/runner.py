@@ -228,7 +228,8 @@ class Runner:
     async def _count_lost(self, passage: Passage) -> Ended | None:
         """The claim before was lost: the attempts at hand count, and too many crashes end the execution (H5)."""
         execution, walk = passage.execution, passage.walk
-        rows = [self.attempts.lost(ready, execution=execution) for ready in walk.at_hand(by=self.clock.now())]
+        at_hand = walk.at_hand(claim=execution.claim - 1, by=self.clock.now())
+        rows = [self.attempts.lost(ready, execution=execution) for ready in at_hand]
         if execution.crashes >= passage.job.max_crashes:
             message = f"its worker was lost {execution.crashes} times (max_crashes)"
             walk.stop(ExecutionState.DEAD_LETTER, Failure("crashed", message))

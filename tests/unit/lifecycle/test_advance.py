@@ -107,7 +107,17 @@ def test_of_more_branches_than_may_run_those_that_ran_are_lost_with_their_worker
     for run in live.rows:
         walk.catch_up(run)
         walk.record(run, run.output)
-    assert [ready.step.id for ready in walk.at_hand(by=EVER)] == ["b1", "c"], "b2 did not run yet"
+    assert [ready.step.id for ready in walk.at_hand(claim=1, by=EVER)] == ["b1", "c"], "b2 did not run yet"
+
+
+@pytest.mark.requirement("H5.12")
+def test_of_a_worker_that_was_lost_before_any_step_ended_what_it_began_with_is_lost() -> None:
+    job = a_job("a", "b", "b1", "b2", "c", "d", max_parallel=2)
+    walk = Walk(job, a_context())
+    for run in Walking(job).routes("a", "b", "c").routes("b", "b1", "b2").rows:
+        walk.catch_up(run)
+        walk.record(run, run.output)
+    assert [ready.step.id for ready in walk.at_hand(claim=2, by=EVER)] == ["b1", "b2"]
 
 
 def test_what_a_worker_had_handed_back_is_given_out_again() -> None:
