@@ -68,5 +68,6 @@ def test_a_rerun_in_which_all_goes_well_never_repeats_what_was_kept_and_ends_as_
     rows = kept(job, first.rows, from_step=from_step)
     again = Lockstep(job, lambda job, step, key, attempt: success(step, key), order)
     again.take_over(rows, first.places)
-    again.run()
+    verdict = again.run()
+    assert verdict.state == "success" or verdict.code in {"max_visits", "invalid_routing"}, "nothing kept makes it fail"
     assert not again.begun.keys() & {(row.step_id, row.visit, row.attempt) for row in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zlib import crc32
 
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def jobs(draw: st.DrawFn, *, most: int = 7) -> Job:
 def _steps(draw: st.DrawFn, place: int, ids: list[str]) -> Step:
     later = ids[place + 1 :]
     one = st.sampled_from(later or ids) | st.sampled_from(ids)
-    follows = [st.none()] * 6 + [one, one, st.just("end")]
+    follows: list[st.SearchStrategy[Any]] = [st.none()] * 6 + [one, one, st.just("end")]
     if len(later) > 1:
         follows += [st.lists(st.sampled_from(later), min_size=2, unique=True).map(tuple)] * 6
     return a_step(

@@ -124,7 +124,11 @@ class Lockstep:
         self.rows.append(row)
         self.walk.record(row, row.output)
         stopped = set(self.walk.take_stopped())
-        self.out = {place: ready for place, ready in self.out.items() if ready.branch not in stopped}
+        for place, ready in list(self.out.items()):
+            if ready.branch in stopped:
+                del self.out[place]
+                cancelled = run_of(ready, status=StepStatus.CANCELLED, kind="cancelled", claim=self.claim)
+                self.rows.append(replace(cancelled, sequence=len(self.rows) + 1))
         self._take_in_passed()
 
     def _take_in_passed(self) -> None:

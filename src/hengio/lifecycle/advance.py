@@ -341,9 +341,19 @@ class Walk:
         self, state: ExecutionState, failure: Failure | None, *, blame: frozenset[tuple[str, int]] = frozenset()
     ) -> None:
         if self.ended is None:
-            standing = (branch for branch in self._live(self.root) if not branch.over())
-            self.ended = Ended(state, failure, blame | {(branch.at, branch.visit) for branch in standing})
+            self.ended = Ended(state, failure, blame.union(self._to_blame(self.root, handled=False)))
             self.stopped += [path for path, branch in self._branches.items() if branch.stand is Stand.RUNNING]
+
+    def _to_blame(self, branch: Branch, *, handled: bool) -> Iterator[tuple[str, int]]:
+        """Where branches stand that are not over, and what others failed for that no router of theirs `handled`."""
+        if branch.fork is not None:
+            handled = handled or self.job.step(branch.fork.router).on_failure != "fail"
+            for child in branch.fork.branches:
+                yield from self._to_blame(child, handled=handled)
+        elif not branch.over():
+            yield branch.at, branch.visit
+        elif not handled:
+            yield from branch.blame
 
 
 def _visit_of(run: StepRun) -> frozenset[tuple[str, int]]:

@@ -68,6 +68,24 @@ def test_where_siblings_were_waited_for_they_are_kept() -> None:
     assert keys(walking) == [("r", 1, 1), ("y", 1, 1)]
 
 
+def test_of_branches_that_were_waited_for_one_that_failed_runs_again_from_whichever_step() -> None:
+    job = a_job(a_step("r", next=("x", "y"), fan_out=FanOut(on_failure="wait")), "x", "y", "join")
+    walking = Walking(job).ok("r").fails("x").ok("y")
+    assert keys(walking, from_step="y") == [("r", 1, 1)], "with the failure of x it would only fail again"
+
+
+def test_a_branch_that_failed_before_the_execution_was_ended_from_outside_runs_again() -> None:
+    job = a_job(a_step("r", next=("x", "y"), fan_out=FanOut(on_failure="wait")), "x", "y", "join")
+    assert keys(Walking(job).ok("r").fails("x")) == [("r", 1, 1)]
+
+
+def test_a_branch_that_failed_and_whose_router_would_have_gone_on_is_kept() -> None:
+    job = a_job(
+        a_step("r", next=("x", "y"), fan_out=FanOut(on_failure="wait"), on_failure="continue"), "x", "y", "join"
+    )
+    assert keys(Walking(job).ok("r").fails("x")) == [("r", 1, 1), ("x", 1, 1)]
+
+
 def test_a_branch_that_failed_and_whose_router_goes_on_is_kept() -> None:
     job = a_job(a_step("r", next=("x", "y"), on_failure="continue"), "x", "y", "join")
     walking = Walking(job).ok("r").ok("x").fails("y").fails("join")
