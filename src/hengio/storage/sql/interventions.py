@@ -14,7 +14,7 @@ from hengio.model.outcome import Failure
 from hengio.storage.protocol import Cancelling
 from hengio.storage.sql import rows, tables
 from hengio.storage.sql.database import Database
-from hengio.storage.sql.states import UNFINISHED
+from hengio.storage.sql.states import HELD, UNFINISHED
 
 _executions = tables.executions
 _jobs = tables.jobs
@@ -34,8 +34,8 @@ class SqlInterventions:
 
     async def cancelling(self) -> list[Cancelling]:
         columns = (_executions.c.id, _executions.c.claim, _executions.c.failure)
-        # `lease_until` leads to the index of what workers hold, which is short.
-        query = select(*columns).where(text("state = 'cancelling' AND lease_until IS NOT NULL"))
+        # This leads to the index of what workers hold, which is short. SQLite wants its condition word for word.
+        query = select(*columns).where(text(f"state = 'cancelling' AND state IN {HELD} AND lease_until IS NOT NULL"))
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [Cancelling(name, claim, rows.failure(why) or _CANCELLED) for name, claim, why in found]
 
