@@ -11,7 +11,7 @@ import pytest
 from hengio.definition.configs import SftpKey, SftpPassword
 from hengio.errors import Refused
 from hengio.targets.sftp import hostkey
-from hengio.targets.sftp.target import from_url, stored
+from hengio.targets.sftp.target import SftpTarget, of_url, stored
 
 pytestmark = pytest.mark.requirement("H4.4")
 
@@ -30,6 +30,10 @@ def document(**fields: Any) -> dict[str, Any]:
         "host_key": KEY,
     }
     return {name: value for name, value in {**whole, **fields}.items() if value is not None}
+
+
+def from_url(name: str, url: str) -> SftpTarget:
+    return stored(name, of_url(name, url))
 
 
 def test_a_stored_connection_is_read_and_never_shows_its_secret() -> None:

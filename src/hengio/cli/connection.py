@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 
@@ -128,7 +129,7 @@ def test_connection(name: str, *, timeout_seconds: float, data_dir: Path | None,
             said = await reach(chosen, connection, timeout_seconds=timeout_seconds)
         except HengioError as error:
             return {"reached": False, "code": error.code, "message": error.message, "hint": error.hint}
-        return {"reached": True, "message": said}
+        return {"reached": True, **msgspec.to_builtins(said)}
 
     told = {"name": name, **process.run(attempt())}
     if as_json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hengio import address, codec
 from hengio.clock import Clock
@@ -21,6 +20,8 @@ from hengio.redaction.mask import LEAST_BYTES
 from hengio.redaction.parts import secrets
 from hengio.storage.protocol import Storage
 from hengio.storage.vault import ConnectionRow, Sealing, Stored
+from hengio.targets.connections import http_target
+from hengio.targets.sftp.target import of_url, stored
 from hengio.vault import cipher
 from hengio.vault.keys import KeyRing
 from hengio.vault.known import connection as opened
@@ -47,6 +48,7 @@ class ConnectionService:
             hint = "a letter, then letters, digits, '-' or '_'"
             raise Refused(f"'{words.cut(name)}' cannot name a connection", hint=hint)
         connection = connection_of(name, given)
+        _check(connection)
         known = await self.storage.connections.find(name)
         row = ConnectionRow(
             name=name,
@@ -131,6 +133,17 @@ def connection_of(name: str, given: Json) -> Connection:
     return Connection(name=name, type=type_, document=document)
 
 
+def _check(connection: Connection) -> None:
+    """Refuse what a step could not use. Databases are tried when they are used: their drivers know their URLs."""
+    match connection.type:
+        case "http":
+            http_target(connection.name, connection.document)
+        case "sftp":
+            stored(connection.name, connection.document)
+        case "database":
+            pass
+
+
 def short_secrets(connection: Connection) -> bool:
     """Whether it has a secret that is too short to be masked."""
     return any(len(found.text.encode()) < LEAST_BYTES for found in secrets("", connection.document))
@@ -138,16 +151,6 @@ def short_secrets(connection: Connection) -> bool:
 
 def _of_url(name: str, url: str) -> dict[str, Any]:
     """The object that a URL stands for."""
-    host, port = address.server(url, what=f"connection '{name}'")
+    address.server(url, what=f"connection '{name}'")
     type_ = _SCHEMES.get(url.partition(":")[0].lower(), "database")
-    if type_ != "sftp":
-        return {"type": type_, "url": url}
-    parts = urlsplit(url)
-    document: dict[str, Any] = {"type": type_, "host": host or ""}
-    if port is not None:
-        document["port"] = port
-    if parts.username:
-        document["username"] = unquote(parts.username)
-    if parts.password:
-        document["auth"] = {"type": "password", "password": unquote(parts.password)}
-    return {**document, **{key: value for key, value in parse_qsl(parts.query) if key == "host_key"}}
+    return of_url(name, url) if type_ == "sftp" else {"type": type_, "url": url}

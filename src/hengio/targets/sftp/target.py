@@ -126,39 +126,36 @@ def stored(name: str, document: Any) -> SftpTarget:
         raise Refused(f"connection '{name}': {error.message}", hint=error.hint) from None
 
 
-def from_url(name: str, url: str) -> SftpTarget:
-    """A connection from `sftp://user:password@host:port?host_key=…`, parts percent-encoded where a URL needs it.
+def of_url(name: str, url: str) -> dict[str, Any]:
+    """The stored object that `sftp://user:password@host:port?host_key=…` stands for.
 
-    Also `verify_host_key=false`. Raises `Refused`, which repeats nothing of the URL.
+    Parts are percent-encoded where a URL needs it. Also `verify_host_key=false`. Raises `Refused`, which repeats
+    nothing of the URL.
     """
     host, port = address.server(url, what=f"connection '{name}'")
     parts = urlsplit(url)
-    options = _options(name, parts.query)
     if parts.scheme.lower() != "sftp" or parts.path not in {"", "/"} or not (host and parts.username):
         raise Refused(f"connection '{name}' is not of the form {FORM}")
-    switch = options.get("verify_host_key", "true").lower()
-    if switch not in _SWITCHES:
-        raise Refused(f"connection '{name}': verify_host_key is neither true nor false")
-    try:
-        return target(
-            host=host,
-            username=unquote(parts.username),
-            auth=SftpPassword(password=unquote(parts.password or "")),
-            port=PORT if port is None else port,
-            name=name,
-            host_key=options.get("host_key"),
-            verify_host_key=_SWITCHES[switch],
-        )
-    except Refused as error:
-        raise Refused(f"connection '{name}': {error.message}", hint=error.hint) from None
+    return {
+        "type": "sftp",
+        "host": host,
+        "port": PORT if port is None else port,
+        "username": unquote(parts.username),
+        "auth": {"type": "password", "password": unquote(parts.password or "")},
+        **_options(name, parts.query),
+    }
 
 
-def _options(name: str, query: str) -> dict[str, str]:
+def _options(name: str, query: str) -> dict[str, Any]:
     """The options of a URL. A `+` is one: base64 has them, and nobody writes a space here."""
     pairs = [part.partition("=") for part in query.split("&") if part]
-    options = {unquote(key): unquote(value) for key, _, value in pairs}
-    if set(options) - {"host_key", "verify_host_key"}:
+    options: dict[str, Any] = {unquote(key): unquote(value) for key, _, value in pairs}
+    if options.keys() - {"host_key", "verify_host_key"}:
         raise Refused(f"connection '{name}' has an unknown option after its ?", hint=FORM)
+    if (switch := options.get("verify_host_key")) is not None:
+        if switch.lower() not in _SWITCHES:
+            raise Refused(f"connection '{name}': verify_host_key is neither true nor false")
+        options["verify_host_key"] = _SWITCHES[switch.lower()]
     return options
 
 
