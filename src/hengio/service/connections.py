@@ -20,7 +20,7 @@ from hengio.redaction.mask import LEAST_BYTES
 from hengio.redaction.parts import secrets
 from hengio.storage.protocol import Storage
 from hengio.storage.vault import ConnectionRow, Sealing, Stored
-from hengio.targets.connections import http_target
+from hengio.targets.http.target import http_target
 from hengio.targets.sftp.target import of_url, stored
 from hengio.vault import cipher
 from hengio.vault.keys import KeyRing

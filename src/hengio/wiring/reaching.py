@@ -18,12 +18,12 @@ from hengio.redaction.mask import Mask
 from hengio.settings import Settings
 from hengio.steps.web.plan import authorized, planned
 from hengio.targets.breaker import Breakers
-from hengio.targets.connections import HttpTarget, http_target
 from hengio.targets.databases import Databases
 from hengio.targets.guard import Guard
 from hengio.targets.http.client import Bounds, HttpClient
 from hengio.targets.http.guarded import Guarded
 from hengio.targets.http.message import TooLarge, TooLate
+from hengio.targets.http.target import HttpTarget, http_target
 from hengio.targets.http.tokens import Tokens
 from hengio.targets.sftp.faults import TimedOut
 from hengio.targets.sftp.servers import SftpServers
