@@ -77,7 +77,7 @@ async def test_a_rerun_is_written_with_the_step_runs_it_keeps(storage: Storage) 
     source = await begun(storage, state=S.FAILED)
     new = rerun_of(source)
     row = a_run("a", execution=new.id, output={"n": 1})
-    await storage.interventions.rerun(new, [replace(row, claim=0)])
+    await storage.interventions.rerun(new, [replace(row, claim=0)], source=S.FAILED)
     assert await storage.executions.load(new.id) == new
     assert await storage.executions.runs(new.id) == [replace(row, claim=0)]
     assert (await storage.executions.load(source.id)).redriven_as is None
@@ -86,19 +86,19 @@ async def test_a_rerun_is_written_with_the_step_runs_it_keeps(storage: Storage) 
 async def test_what_is_not_over_can_not_be_rerun(storage: Storage) -> None:
     source = await begun(storage)
     with pytest.raises(Conflict, match="is not over: pending"):
-        await storage.interventions.rerun(rerun_of(source), [])
+        await storage.interventions.rerun(rerun_of(source), [], source=S.PENDING)
 
 
 @pytest.mark.requirement("H5.4")
 async def test_a_dead_letter_is_redriven_once(storage: Storage) -> None:
     source = await dead_letter(storage)
     new = rerun_of(source)
-    await storage.interventions.rerun(new, [])
+    await storage.interventions.rerun(new, [], source=S.DEAD_LETTER)
     assert (await storage.executions.load(source.id)).redriven_as == new.id
     open_ones = ExecutionFilter(states=(S.DEAD_LETTER,), open_only=True)
     assert await storage.executions.recent(open_ones) == []
     with pytest.raises(Conflict, match=f"was redriven as '{new.id}'"):
-        await storage.interventions.rerun(rerun_of(source), [])
+        await storage.interventions.rerun(rerun_of(source), [], source=S.DEAD_LETTER)
     with pytest.raises(Conflict, match=f"was redriven as '{new.id}'"):
         await storage.interventions.discard(source.id, why=WHY, at=NOON)
 
@@ -107,10 +107,43 @@ async def test_a_dead_letter_is_redriven_once(storage: Storage) -> None:
 async def test_of_many_who_redrive_a_dead_letter_at_the_same_time_one_does(database_url: str) -> None:
     async with opened(database_url) as storage:
         source = await dead_letter(storage)
-        tries = [storage.interventions.rerun(rerun_of(source), []) for _ in range(5)]
+        tries = [storage.interventions.rerun(rerun_of(source), [], source=S.DEAD_LETTER) for _ in range(5)]
         answers = await asyncio.gather(*tries, return_exceptions=True)
         assert sorted(type(answer).__name__ for answer in answers) == ["Conflict"] * 4 + ["NoneType"]
         assert len(await storage.executions.recent(ExecutionFilter(states=(S.PENDING,)))) == 1
+
+
+@pytest.mark.requirement("H5.4")
+async def test_a_dead_letter_that_was_discarded_meanwhile_is_not_redriven(storage: Storage) -> None:
+    source = await dead_letter(storage)
+    await storage.interventions.discard(source.id, why=WHY, at=NOON)
+    with pytest.raises(Conflict, match="is no dead letter: cancelled"):
+        await storage.interventions.rerun(rerun_of(source), [], source=S.DEAD_LETTER)
+
+
+async def test_an_execution_is_not_rerun_twice_at_the_same_time(storage: Storage) -> None:
+    source = await begun(storage, state=S.FAILED)
+    new = rerun_of(source)
+    await storage.interventions.rerun(new, [], source=S.FAILED)
+    with pytest.raises(Conflict, match=f"is being rerun as '{new.id}'"):
+        await storage.interventions.rerun(rerun_of(source), [], source=S.FAILED)
+    await storage.interventions.cancel(new.id, why=WHY, at=NOON)
+    await storage.interventions.rerun(rerun_of(source), [], source=S.FAILED)
+
+
+@pytest.mark.requirement("H5.8")
+async def test_one_that_takes_the_place_of_others_cancels_them_in_the_same_transaction(storage: Storage) -> None:
+    stored = await put_job(storage)
+    running, waiting = [await begun(storage, stored=stored) for _ in range(2)]
+    await claimed(storage, running)
+    new = an_execution(stored, idempotency_key="k")
+    assert await storage.interventions.begin_instead(new, why=WHY) == new
+    assert (await storage.executions.load(running.id)).state is S.CANCELLING
+    assert (await storage.executions.load(waiting.id)).state is S.CANCELLED
+    assert await storage.interventions.begin_instead(an_execution(stored, idempotency_key="k"), why=WHY) == new
+    assert (await storage.executions.load(new.id)).state is S.PENDING
+    assert await storage.executions.keyed(stored.id, "k") == new
+    assert await storage.executions.keyed(stored.id, "other") is None
 
 
 @pytest.mark.requirement("H5.4")
@@ -149,7 +182,6 @@ async def test_the_same_key_of_another_job_is_another_key(storage: Storage) -> N
 async def test_one_is_begun_alone_only_while_no_other_of_its_job_is_unfinished(storage: Storage) -> None:
     stored = await put_job(storage)
     first = await storage.interventions.begin_alone(an_execution(stored, idempotency_key="k"))
-    assert await storage.interventions.unfinished(stored.id) == [first.id]
     with pytest.raises(Conflict, match=f"'{first.id}' of this job is not over"):
         await storage.interventions.begin_alone(an_execution(stored))
     assert await storage.interventions.begin_alone(an_execution(stored, idempotency_key="k")) == first

@@ -176,3 +176,14 @@ async def test_where_an_execution_stands_can_be_seen(storage: Storage) -> None:
         shown = await place.executions.show(execution.id)
         assert [(one.step_id, one.attempt) for one in shown.standing] == [("b", 1)]
         assert (shown.name, [run.step_id for run in shown.runs]) == ("job", ["a"])
+
+
+async def test_a_job_that_is_disabled_or_gone_is_not_run_again(storage: Storage) -> None:
+    async with working(storage) as place:
+        ended = await place.run(await put_job(storage, a_job("a")))
+        await storage.jobs.enable(ended.job_id, enabled=False, at=0)
+        with pytest.raises(Conflict, match="is disabled"):
+            await place.executions.rerun(ended.id, Again(), by="me")
+        await storage.jobs.delete(ended.job_id, at=0)
+        with pytest.raises(Conflict, match="was deleted"):
+            await place.executions.rerun(ended.id, Again(), by="me")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hengio import codec
 from hengio.lifecycle import recover
 from hengio.model.execution import ExecutionState, StepStatus
+from hengio.model.outcome import Failure
 from hengio.model.policy import Retry
 from hengio.steps.protocol import StepRequest, StepResult
 from hengio.storage.protocol import Storage
@@ -378,3 +379,18 @@ async def test_what_breaks_the_worker_itself_ends_one_execution_in_the_dead_lett
         assert broken_one.failure is not None
         assert broken_one.failure.code == "internal"
         assert (await place.run(await put_job(storage, a_job("b", name="other")))).state is ExecutionState.SUCCESS
+
+
+@pytest.mark.requirement("H5.6")
+@pytest.mark.parametrize("retries", [0, 3])
+async def test_a_step_that_ends_a_little_before_the_jobs_time_is_the_jobs_timeout(
+    storage: Storage, retries: int
+) -> None:
+    async def early(request: StepRequest) -> StepResult:
+        assert request.timeout_seconds is not None
+        await asyncio.sleep(request.timeout_seconds * 0.95)
+        return StepResult(kind="timed_out", failure=Failure("timed_out", "no answer"), retryable=True)
+
+    async with working(storage, {"a": early}) as place:
+        ended = await place.run(await put_job(storage, a_job("a", timeout_seconds=0.5, max_retries=retries)))
+        assert (ended.state, len(await place.rows(ended))) == (ExecutionState.TIMEOUT, 1)

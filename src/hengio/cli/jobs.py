@@ -143,18 +143,19 @@ def trigger_job(
     """Begin an execution."""
     given = None if input_file is None else read_json(input_file, what="input")
 
-    async def begin(desk: Desk) -> tuple[Execution, bool]:
-        stored = await desk.storage.jobs.get(name)
+    async def begin(desk: Desk) -> tuple[Execution, bool, bool]:
+        stored, now = await desk.storage.jobs.get(name), desk.jobs.clock.now()
         execution = await desk.jobs.trigger(stored, given=given, idempotency_key=idempotency_key, by=person())
         alone = desk.settings.database_file is not None and not is_worked(desk.settings)
-        return execution, alone
+        return execution, alone, execution.created_at < now
 
-    execution, alone = at_desk(begin, data_dir=data_dir)
+    execution, alone, existing = at_desk(begin, data_dir=data_dir)
     if as_json:
-        print_json({"execution_id": execution.id, "state": execution.state.value})
+        print_json({"execution_id": execution.id, "state": execution.state.value, "existing": existing})
         return 0
     console = Console(highlight=False)
-    console.print(f"execution {execution.id} {execution.state.value}", soft_wrap=True)
+    word = f"{execution.state.value}, begun before under this key" if existing else execution.state.value
+    console.print(f"execution {execution.id} {word}", soft_wrap=True)
     if alone and execution.finished_at is None:
         console.print("[dim]no server holds this data folder now: hengio serve runs it[/]", soft_wrap=True)
     return 0

@@ -19,7 +19,7 @@ def place(body: Json, headers: Json) -> Place:
     media = kind.partition(";")[0].strip().lower()
     if media == JSON or media.endswith("+json") or (not media and _begins_json(body)):
         return Place.JSON_BODY
-    return Place.URL if media == FORM else Place.TEXT
+    return Place.FORM if media == FORM else Place.TEXT
 
 
 def _begins_json(body: Json) -> bool:

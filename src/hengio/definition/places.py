@@ -19,6 +19,7 @@ class Place(Enum):
 
     TEXT = "text"
     URL = "url"
+    FORM = "form"
     HEADER = "header"
     JSON_BODY = "json_body"
 
@@ -34,13 +35,13 @@ def text(value: Json) -> str:
     return value if isinstance(value, str) else codec.encode(value).decode()
 
 
-def in_url(value: Json) -> str:
+def in_url(value: Json, *, query: bool = False) -> str:
     """Percent-encoded but for unreserved characters (RFC 3986 2.3), so that it stays one part of a path or a query.
 
-    `.` and `..` are refused: no encoding keeps them from meaning a directory.
+    In a path `.` and `..` are refused: no encoding keeps them from meaning a directory.
     """
     written = text(value)
-    if written in {".", ".."}:
+    if not query and written in {".", ".."}:
         raise Unsafe(f"`{written}` cannot be inserted into a URL: it would mean another path")
     return quote(written, safe="")
 

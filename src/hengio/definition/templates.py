@@ -258,24 +258,32 @@ class _Filler:
         if not is_template(text):
             return text
         template = compiled(text)
-        if template.exact is not None:
-            value = self._exact(template.exact)
-        else:
-            value = "".join(part if isinstance(part, str) else self._written(part, place) for part in template.parts)
+        value = self._exact(template.exact) if template.exact is not None else "".join(self._filled(template, place))
         return places.header(value) if place is Place.HEADER else value
+
+    def _filled(self, template: Template, place: Place) -> Iterator[str]:
+        query = False
+        for part in template.parts:
+            if isinstance(part, str):
+                query = query or "?" in part or "#" in part
+                yield part
+            else:
+                yield self._written(part, place, query=query)
 
     def _exact(self, expression: Expression) -> Json:
         if self._raw and isinstance(expression, Reference):
             return find(self._context, expression.path, secrets=self._secrets, raw=True)
         return evaluation.evaluate(expression, self.find)
 
-    def _written(self, part: Insertion, place: Place) -> str:
+    def _written(self, part: Insertion, place: Place, *, query: bool) -> str:
         value = evaluation.evaluate(part.expression, self.find)
         match place:
             case Place.TEXT | Place.HEADER:
                 return places.text(value)
             case Place.URL:
-                return places.text(value) if part.variable else places.in_url(value)
+                return places.text(value) if part.variable else places.in_url(value, query=query)
+            case Place.FORM:
+                return places.in_url(value, query=True)
             case Place.JSON_BODY:
                 if part.escaped:
                     raise Unsafe(f"column {part.column}: a backslash right before a template in a JSON body")

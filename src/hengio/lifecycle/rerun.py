@@ -23,16 +23,17 @@ def kept(job: Job, runs: Sequence[StepRun], *, from_step: str | None = None) -> 
 
     Without `from_step`: all but those of steps for which it failed, and of steps that had not ended. What was handled
     (`on_failure`, retries that then succeeded) is kept as it was, so that the rerun comes to the same place. With it:
-    what had ended before the last visit to that step began. Of an execution that succeeded nothing is kept without it.
+    all but the last visit to that step and what followed from it, which in a fan-out is its branch and the join. Of an
+    execution that succeeded nothing is kept without it.
     Raises `Refused` for a step that it did not run.
     """
-    first = _first_of(runs, from_step)
+    again_from = _following(runs, from_step)
     walk = Walk(job, Context(base={}, admin={}))
     taken: list[StepRun] = []
     for run in runs:
-        if run.sequence >= first or walk.over():
+        if walk.over():
             break
-        if walk.awaits(run):
+        if run.sequence not in again_from and walk.awaits(run):
             taken.append(run)
             walk.record(run, None)
     if not walk.over():
@@ -62,13 +63,31 @@ def copied(run: StepRun, execution_id: str) -> StepRun:
     return replace(run, execution_id=execution_id, claim=0, module_id=None)
 
 
-def _first_of(runs: Sequence[StepRun], from_step: str | None) -> float:
-    """The sequence at which the last visit to the step begins; infinity without a step."""
+def _following(runs: Sequence[StepRun], from_step: str | None) -> set[int]:
+    """The sequences of the last visit to the step and of all that followed from it.
+
+    What follows is what came later in its branch or in branches of that; once a branch around it went on, it was joined
+    to that one, and all that came later there follows, too. Sibling branches do not.
+    """
     if from_step is None:
-        return float("inf")
+        return set()
     visits = [run for run in runs if run.step_id == from_step and run.visit > 0]
     if not visits:
         ran = ", ".join(dict.fromkeys(run.step_id for run in runs if run.visit > 0)) or "none"
         raise Refused(f"step '{from_step}' did not run in that execution", hint=f"steps that did: {ran}")
     last = max(run.visit for run in visits)
-    return min(run.sequence for run in visits if run.visit == last)
+    first = min((run for run in visits if run.visit == last), key=lambda run: run.sequence)
+    branch, following = first.branch, set[int]()
+    for run in runs:
+        if run.sequence < first.sequence or run.visit == 0:
+            continue
+        if _within(branch, run.branch):
+            branch = run.branch
+        if _within(run.branch, branch):
+            following.add(run.sequence)
+    return following
+
+
+def _within(inner: str, outer: str) -> bool:
+    """Whether one branch is the other, or was forked below it."""
+    return not outer or inner == outer or inner.startswith(f"{outer}.")

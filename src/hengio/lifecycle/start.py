@@ -45,6 +45,9 @@ class Starter:
         """
         job = stored.job
         if not job.enabled:
+            known = None if idempotency_key is None else await self.storage.executions.keyed(stored.id, idempotency_key)
+            if known is not None:
+                return known
             raise Conflict(f"job '{job.name}' is disabled", hint="enable it first")
         now = self.clock.now()
         new = execution_id or new_id()
@@ -68,30 +71,21 @@ class Starter:
             await self.dispatcher.publish([Work(new, execution.dispatch_number)])
         return written
 
-    async def restart(self, execution: Execution, kept: Sequence[StepRun]) -> None:
+    async def restart(self, execution: Execution, kept: Sequence[StepRun], *, source: ExecutionState) -> None:
         """Write a rerun with the step runs that it keeps, and publish it. Raises as `InterventionStore.rerun`."""
-        await self.storage.interventions.rerun(execution, kept)
+        await self.storage.interventions.rerun(execution, kept, source=source)
         await self.dispatcher.publish([Work(execution.id, execution.dispatch_number)])
 
     async def _begin(self, execution: Execution, stored: StoredJob) -> Execution:
         if execution.exclusive and stored.job.overlap == "skip":
             return await self.storage.interventions.begin_alone(execution)
+        if execution.exclusive and stored.job.overlap == "cancel_running":
+            why = Failure("cancelled", f"execution '{execution.id}' took its place (overlap)", retryable=False)
+            return await self.storage.interventions.begin_instead(execution, why=why)
         answer = await self.journal.write(Begin(execution))
         if isinstance(answer, Existing):
             return await self.storage.executions.load(answer.execution_id)
-        if execution.exclusive and stored.job.overlap == "cancel_running":
-            await self._cancel_others(execution)
         return execution
-
-    async def _cancel_others(self, execution: Execution) -> None:
-        """Those that were there before it; it waits until they are over."""
-        why = Failure("cancelled", f"execution '{execution.id}' took its place (overlap)", retryable=False)
-        for other in await self.storage.interventions.unfinished(execution.job_id):
-            if other < execution.id:  # ids sort by the time they were made
-                try:
-                    await self.storage.interventions.cancel(other, why=why, at=self.clock.now())
-                except Conflict:
-                    continue  # it ended meanwhile
 
 
 def exclusive(stored: StoredJob) -> bool:

@@ -11,7 +11,7 @@ from hengio import codec
 from hengio.clock import Clock, Micros
 from hengio.codec import Json, Raw
 from hengio.definition.context import Context
-from hengio.errors import HengioError, NotFound, Refused
+from hengio.errors import Conflict, HengioError, NotFound, Refused
 from hengio.ids import new_id
 from hengio.lifecycle.advance import Walk
 from hengio.lifecycle.outputs import Outputs
@@ -107,15 +107,20 @@ class ExecutionService:
         key. A dead letter is redriven by it. Raises `Conflict` if it is not over or was redriven, `NotFound`, and
         `Refused` for a step that it did not run.
         """
-        source = await self.storage.executions.load(execution_id)
+        return await self._rerun(await self.storage.executions.load(execution_id), how, by=by)
+
+    async def _rerun(self, source: Execution, how: Again, *, by: str) -> Execution:
+        execution_id = source.id
+        latest = await self._latest(source.job_id)
         original = await self.storage.jobs.version(source.job_id, source.job_version)
-        target = await self._latest(source.job_id) if how.latest else original
+        target = latest if how.latest else original
         if how.from_step is not None and how.from_step not in target.job.order:
             raise Refused(f"the job has no step '{how.from_step}' now", hint=f"steps: {', '.join(target.job.order)}")
         runs = await self.storage.executions.runs(execution_id)
         keep = [] if how.whole else kept(original.job, runs, from_step=how.from_step)
         new = self._again(source, target, how, by=by)
-        await self.starter.restart(new, [copied(run, new.id) for run in keep if run.step_id in target.job.order])
+        copies = [copied(run, new.id) for run in keep if run.step_id in target.job.order]
+        await self.starter.restart(new, copies, source=source.state)
         dead = source.state is ExecutionState.DEAD_LETTER
         action: AuditAction = "deadletter.redriven" if dead else "execution.rerun"
         await self._audit(action, execution_id, by=by, as_=new.id)
@@ -126,8 +131,7 @@ class ExecutionService:
         done: list[Redriven] = []
         for execution_id in execution_ids:
             try:
-                await self._check_dead(execution_id)
-                new = await self.rerun(execution_id, how, by=by)
+                new = await self._rerun(await self._dead(execution_id), how, by=by)
                 done.append(Redriven(execution_id=execution_id, redriven_as=new.id))
             except HengioError as error:
                 done.append(Redriven(execution_id=execution_id, problem=error.message))
@@ -151,16 +155,21 @@ class ExecutionService:
         output = await self.outputs.load(run)
         return None if output is None else codec.decode(output)
 
-    async def _check_dead(self, execution_id: str) -> None:
-        state = (await self.storage.executions.load(execution_id)).state
-        if state is not ExecutionState.DEAD_LETTER:
-            raise Refused(f"execution '{execution_id}' is no dead letter: {state.value}")
+    async def _dead(self, execution_id: str) -> Execution:
+        execution = await self.storage.executions.load(execution_id)
+        if execution.state is not ExecutionState.DEAD_LETTER:
+            raise Refused(f"execution '{execution_id}' is no dead letter: {execution.state.value}")
+        return execution
 
     async def _latest(self, job_id: str) -> StoredJob:
+        """The job as it is now. `Conflict` if nothing may start it any more."""
         try:
-            return await self.storage.jobs.get(job_id)
+            stored = await self.storage.jobs.get(job_id)
         except NotFound as error:
-            raise NotFound("the job was deleted", hint="run it on the definition it had") from error
+            raise Conflict("the job was deleted", hint="its executions can be looked at, and not run again") from error
+        if not stored.job.enabled:
+            raise Conflict(f"job '{stored.job.name}' is disabled", hint="enable it first")
+        return stored
 
     def _again(self, source: Execution, target: StoredJob, how: Again, *, by: str) -> Execution:
         now = self.clock.now()

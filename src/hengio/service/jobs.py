@@ -88,8 +88,7 @@ class JobService:
     ) -> Execution:
         """Start the job by hand and return at once. Raises as `Starter.start`, and `Conflict` if the job does not
         allow it."""
-        if not stored.job.triggers.manual:
-            raise Conflict(f"job '{stored.job.name}' is not started by hand", hint="triggers.manual is false")
+        _check_manual(stored)
         return await self.starter.start(
             stored, trigger="manual", given=given, idempotency_key=idempotency_key, started_by=by
         )
@@ -103,6 +102,7 @@ class JobService:
         on_event: Callable[[Event], None] | None = None,
     ) -> Finished:
         """Start the job by hand and wait until it is over; `on_event` sees what happens meanwhile."""
+        _check_manual(stored)
         execution_id = new_id()
         with self.events.watch(execution_id) as watch:
             await self.starter.start(stored, trigger="manual", given=given, execution_id=execution_id, started_by=by)
@@ -150,6 +150,11 @@ class JobService:
         """A step run's output, wherever it is stored; None without one."""
         output = await self.outputs.load(run)
         return None if output is None else codec.decode(output)
+
+
+def _check_manual(stored: StoredJob) -> None:
+    if not stored.job.triggers.manual:
+        raise Conflict(f"job '{stored.job.name}' is not started by hand", hint="triggers.manual is false")
 
 
 async def _listen(watch: Watch, on_event: Callable[[Event], None] | None) -> None:

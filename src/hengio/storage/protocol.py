@@ -138,6 +138,10 @@ class ExecutionStore(Protocol):
 
     async def load(self, execution_id: str) -> Execution: ...
 
+    async def keyed(self, job_id: str, idempotency_key: str) -> Execution | None:
+        """The execution that was begun under that key; None if none was."""
+        ...
+
     async def runs(self, execution_id: str) -> list[StepRun]:
         """Every step run of the execution, in the order they were written."""
         ...
@@ -197,22 +201,24 @@ class InterventionStore(Protocol):
         """What workers hold and shall end."""
         ...
 
-    async def rerun(self, execution: Execution, kept: Sequence[StepRun]) -> None:
-        """Write a new execution, a rerun of another, with the step runs that it keeps. A dead letter is redriven by
-        that: `Conflict` if it was already, or is none any more."""
+    async def rerun(self, execution: Execution, kept: Sequence[StepRun], *, source: ExecutionState) -> None:
+        """Write a new execution, a rerun of another that is in the state `source`, with the step runs that it keeps. A
+        dead letter is redriven by that. `Conflict` if it is in another state by now, was redriven already, or while
+        another rerun of it is not over."""
         ...
 
     async def discard(self, execution_id: str, *, why: Failure, at: Micros) -> None:
         """Cancel a dead letter. `NotFound`; `Conflict` if it is none, or was redriven."""
         ...
 
+    async def begin_instead(self, execution: Execution, *, why: Failure) -> Execution:
+        """Write a new execution and cancel all of its job that are not over, in one transaction. The first execution
+        under an idempotency key is returned instead of a second, and then nothing is cancelled."""
+        ...
+
     async def begin_alone(self, execution: Execution) -> Execution:
         """Write a new execution, unless one of its job is not over yet: `Conflict` names that one. The first execution
         under an idempotency key is returned instead of a second."""
-        ...
-
-    async def unfinished(self, job_id: str) -> list[str]:
-        """The executions of a job that are not over, oldest first."""
         ...
 
 

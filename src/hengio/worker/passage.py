@@ -21,7 +21,10 @@ from hengio.worker.worked import Worked
 
 HELD_SECONDS = 1.0
 LEAST_SECONDS = 0.001
-"""A limit with less than this left is used up: a step may end that much before its own."""
+"""A limit with less than this left is used up."""
+RESERVE_SECONDS = 0.3
+RESERVE_SHARE = 0.06
+"""What a step may end before its limit, to tell how far it came: a little more than any step type takes."""
 NEVER: Micros = 1 << 62
 T = TypeVar("T")
 Key = tuple[str, int, int]
@@ -29,6 +32,11 @@ Key = tuple[str, int, int]
 
 
 CANCELLED = Failure("cancelled", "the execution was cancelled", retryable=False)
+
+
+def reserve(given: float) -> float:
+    """The most seconds that a step which was given so many ends before them."""
+    return max(LEAST_SECONDS, min(RESERVE_SECONDS, given * RESERVE_SHARE))
 
 
 class Interrupted(Exception):
@@ -176,8 +184,10 @@ class Passage:
         """
         for one in ran:
             self.worked.add(one.run.started_at, one.run.completed_at)
-        if any(one.run.kind == "timed_out" for one in ran):
-            self._check_limits()
+        late = [one.run for one in ran if one.run.kind == "timed_out"]
+        if late:
+            took = min(run.completed_at - run.started_at for run in late) / SECOND
+            self._check_limits(reserve=reserve(self._left_seconds() + took))
         runs = [self._numbered(one.run) for one in ran]
         for one, run in zip(ran, runs, strict=True):
             self.walk.record(run, one.output)
@@ -264,8 +274,9 @@ class Passage:
             return NEVER
         return self.execution.created_at + int(self.job.deadline_seconds * SECOND)
 
-    def _check_limits(self) -> None:
-        if self._left_seconds() < LEAST_SECONDS:
+    def _check_limits(self, *, reserve: float = LEAST_SECONDS) -> None:
+        """End it if its time is used up; a step that was out of time may have ended by `reserve` seconds before."""
+        if self._left_seconds() < reserve:
             which = "timeout_seconds" if self.job.deadline_seconds is None else "timeout_seconds or deadline_seconds"
             failure = Failure("timed_out", f"the job used up its {which}", retryable=False)
             self.walk.stop(ExecutionState.TIMEOUT, failure)

@@ -120,6 +120,14 @@ def test_from_a_step_on_everything_runs_again() -> None:
     assert keys(walking, from_step="a") == []
 
 
+def test_from_a_step_in_a_branch_its_siblings_are_kept_and_the_join_is_not() -> None:
+    job = a_job(a_step("r", next=("x", "y")), a_step("x", next="x2"), a_step("x2", next="join"), "y", "join", "end_")
+    walking = Walking(job).ok("r").ok("x").ok("y").ok("x2").ok("join").ok("end_")
+    assert keys(walking, from_step="x2") == [("r", 1, 1), ("x", 1, 1), ("y", 1, 1)]
+    assert keys(walking, from_step="y") == [("r", 1, 1), ("x", 1, 1), ("x2", 1, 1)]
+    assert keys(walking, from_step="r") == []
+
+
 def test_of_several_visits_the_last_is_where_it_begins() -> None:
     walking = Walking(a_job("a", "b")).ok("a").routes("b", "a").ok("a").ok("b")
     assert keys(walking, from_step="a") == [("a", 1, 1), ("b", 1, 1)]

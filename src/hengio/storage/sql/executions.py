@@ -37,6 +37,12 @@ class SqlExecutions:
             raise NotFound(f"there is no execution '{execution_id}'")
         return rows.execution(row)
 
+    async def keyed(self, job_id: str, idempotency_key: str) -> Execution | None:
+        same = (_executions.c.job_id == job_id, _executions.c.idempotency_key == idempotency_key)
+        query = select(_executions).where(*same)
+        row = await self._database.read(lambda connection: connection.execute(query).mappings().first())
+        return None if row is None else rows.execution(row)
+
     async def runs(self, execution_id: str) -> list[StepRun]:
         columns = [_step_runs.c[name] for name in rows.STEP_RUN_COLUMNS]
         query = (

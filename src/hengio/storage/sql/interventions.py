@@ -39,8 +39,8 @@ class SqlInterventions:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [Cancelling(name, claim, rows.failure(why) or _CANCELLED) for name, claim, why in found]
 
-    async def rerun(self, execution: Execution, kept: Sequence[StepRun]) -> None:
-        await self._database.write(lambda connection: _rerun(connection, execution, kept))
+    async def rerun(self, execution: Execution, kept: Sequence[StepRun], *, source: ExecutionState) -> None:
+        await self._database.write(lambda connection: _rerun(connection, execution, kept, source))
 
     async def discard(self, execution_id: str, *, why: Failure, at: Micros) -> None:
         def write(connection: Connection) -> None:
@@ -53,8 +53,8 @@ class SqlInterventions:
     async def begin_alone(self, execution: Execution) -> Execution:
         return await self._database.write(lambda connection: _begin_alone(connection, execution))
 
-    async def unfinished(self, job_id: str) -> list[str]:
-        return await self._database.read(lambda connection: _unfinished(connection, job_id))
+    async def begin_instead(self, execution: Execution, *, why: Failure) -> Execution:
+        return await self._database.write(lambda connection: _begin_instead(connection, execution, why))
 
 
 def _cancel(connection: Connection, execution_id: str, why: Failure, at: Micros) -> ExecutionState:
@@ -72,14 +72,23 @@ def _cancel(connection: Connection, execution_id: str, why: Failure, at: Micros)
     return state
 
 
-def _rerun(connection: Connection, execution: Execution, kept: Sequence[StepRun]) -> None:
+def _rerun(connection: Connection, execution: Execution, kept: Sequence[StepRun], expected: ExecutionState) -> None:
     source = _locked(connection, execution.rerun_of or "")
     state = ExecutionState(source["state"])
     if state not in FINAL:
         raise Conflict(f"execution '{execution.rerun_of}' is not over: {state.value}", hint="cancel it first")
-    if state is S.DEAD_LETTER:
+    if expected is S.DEAD_LETTER:
         _check_open(source)
         _set(connection, source["id"], redriven_as=execution.id)
+    elif state is not expected:
+        raise Conflict(f"execution '{execution.rerun_of}' is {state.value} by now")
+    beside = select(_executions.c.id).where(
+        _executions.c.job_id == source["job_id"],
+        _executions.c.rerun_of == source["id"],
+        text(f"state IN {UNFINISHED}"),
+    )
+    if (other := connection.execute(beside.limit(1)).scalar()) is not None:
+        raise Conflict(f"execution '{source['id']}' is being rerun as '{other}'", hint="wait for its end, or cancel it")
     _insert(connection, execution)
     if kept:
         found = [dict(zip(rows.STEP_RUN_COLUMNS, rows.step_run_row(run), strict=True)) for run in kept]
@@ -87,13 +96,8 @@ def _rerun(connection: Connection, execution: Execution, kept: Sequence[StepRun]
 
 
 def _begin_alone(connection: Connection, execution: Execution) -> Execution:
-    # The job's row is locked, so that of two who ask at the same time the second sees the first.
-    connection.execute(select(_jobs.c.id).where(_jobs.c.id == execution.job_id).with_for_update())
-    if execution.idempotency_key is not None:
-        same = (_executions.c.job_id == execution.job_id) & (_executions.c.idempotency_key == execution.idempotency_key)
-        known = connection.execute(select(_executions).where(same)).mappings().first()
-        if known is not None:
-            return rows.execution(known)
+    if (known := _known(connection, execution)) is not None:
+        return known
     if others := _unfinished(connection, execution.job_id):
         raise Conflict(
             f"execution '{others[0]}' of this job is not over",
@@ -101,6 +105,26 @@ def _begin_alone(connection: Connection, execution: Execution) -> Execution:
         )
     _insert(connection, execution)
     return execution
+
+
+def _begin_instead(connection: Connection, execution: Execution, why: Failure) -> Execution:
+    if (known := _known(connection, execution)) is not None:
+        return known
+    for other in _unfinished(connection, execution.job_id):
+        _cancel(connection, other, why, execution.created_at)
+    _insert(connection, execution)
+    return execution
+
+
+def _known(connection: Connection, execution: Execution) -> Execution | None:
+    """The execution that was begun under its key. The job's row is locked first, so that of two who ask at the same
+    time the second sees what the first did."""
+    connection.execute(select(_jobs.c.id).where(_jobs.c.id == execution.job_id).with_for_update())
+    if execution.idempotency_key is None:
+        return None
+    same = (_executions.c.job_id == execution.job_id) & (_executions.c.idempotency_key == execution.idempotency_key)
+    known = connection.execute(select(_executions).where(same)).mappings().first()
+    return None if known is None else rows.execution(known)
 
 
 def _unfinished(connection: Connection, job_id: str) -> list[str]:
