@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from hengio.storage.protocol import Storage
 from tests.support.builders import NOON
-from tests.support.storages import opened
+from tests.support.storages import heard, opened
 
 ASKED: dict[str, Callable[[Storage], Awaitable[Any]]] = {
     "what is due": lambda storage: storage.executions.due(before=NOON, limit=10),
@@ -21,21 +20,6 @@ ASKED: dict[str, Callable[[Storage], Awaitable[Any]]] = {
     "what is to be cancelled": lambda storage: storage.interventions.cancelling(),
     "what workers have left": lambda storage: storage.executions.recover(everything=False, at=NOON),
 }
-
-
-@contextmanager
-def heard() -> Iterator[list[tuple[str, Any]]]:
-    """Every statement that is run meanwhile, with its parameters."""
-    statements: list[tuple[str, Any]] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
 
 
 @pytest.mark.parametrize("question", ASKED.values(), ids=ASKED.keys())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+
+from sqlalchemy import Engine, event
 
 from hengio.model.execution import Execution, StepRun
 from hengio.model.job import Job
@@ -58,3 +60,18 @@ async def run_ids(storage: Storage, execution: Execution) -> list[str]:
     """The steps it has rows of, in their order."""
     runs: list[StepRun] = await storage.executions.runs(execution.id)
     return [run.step_id for run in runs]
+
+
+@contextmanager
+def heard() -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that is run meanwhile, with its parameters."""
+    statements: list[tuple[str, Any]] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)

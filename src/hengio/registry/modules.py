@@ -90,14 +90,21 @@ class ModuleRegistry:
         return module
 
     async def find(self, reference: str) -> Module:
-        """The module a job means. `NotFound` lists what there is; a disabled one is `Refused`."""
+        """The module a job means. `NotFound` lists what there is; a disabled one is `Refused`.
+
+        When its second is over, whoever asks first looks it up, and the others go on with what they know meanwhile.
+        """
         remembered = self._known.get(reference)
         now = self.clock.monotonic()
         if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
             return remembered[1]
-        module = await self.store.find(reference)
-        if not module.enabled:
-            raise Refused(f"module {module.name}@{module.version} is disabled")
+        if remembered is not None:
+            self._known[reference] = (now, remembered[1])
+        try:
+            module = await self._enabled(reference)
+        except BaseException:
+            self._known.pop(reference, None)
+            raise
         self._known[reference] = (now, module)
         return module
 
@@ -108,6 +115,12 @@ class ModuleRegistry:
             return await fetch_binary(self.binaries, module)
 
         return load
+
+    async def _enabled(self, reference: str) -> Module:
+        module = await self.store.find(reference)
+        if not module.enabled:
+            raise Refused(f"module {module.name}@{module.version} is disabled")
+        return module
 
     async def _mend(self, module: Module, binary: bytes) -> None:
         """Store the binary again unless it is there as it was registered."""
