@@ -22,7 +22,8 @@ import asyncpg
 
 from tests.support.processes import Child, free_port
 
-_QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB", "max_connections=200")
+_ALWAYS = ("shared_buffers=64MB", "max_connections=200")
+_QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,16 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """The server for one test run; one that was started here is stopped and its data removed."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """The server for one test run; one that was started here is stopped and its data removed. Unless it has to be
+    `durable`, it is quick and would not outlive a power cut."""
     given = os.environ.get("HENGIO_TEST_POSTGRES_URL")
     if given:
         yield PostgresServer(given)
         return
     folder = Path(tempfile.mkdtemp(prefix="hengio-postgres-"))
     try:
-        server = _start(folder)
+        server = _start(folder, _ALWAYS if durable else _ALWAYS + _QUICK)
         assert server.child is not None
         try:
             yield server
@@ -78,7 +80,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path) -> PostgresServer:
+def _start(folder: Path, settings: tuple[str, ...]) -> PostgresServer:
     """PostgreSQL refuses to run as root, so root runs it as `nobody`, from a copy where `nobody` may not read."""
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     programs = _programs(folder, copied=account is not None)
@@ -93,7 +95,7 @@ def _start(folder: Path) -> PostgresServer:
     initialise = [programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--no-sync", "-A", "scram-sha-256"]
     first = Child([*map(str, initialise), f"--pwfile={secret}"], log=log, account=account)
     first.wait_for_success()
-    options = [part for option in (*_QUICK, f"port={port}", "listen_addresses=127.0.0.1") for part in ("-c", option)]
+    options = [part for option in (*settings, f"port={port}", "listen_addresses=127.0.0.1") for part in ("-c", option)]
     child = Child(
         [str(programs / "postgres"), "-D", str(data), "-k", str(data), *options],
         log=log,
