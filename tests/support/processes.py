@@ -46,16 +46,27 @@ class Child:
     ) -> None:
         self.log = log
         self._stop_signal = stop_signal
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                command,
+        self._command = command
+        self._environment = {**os.environ, **(environment or {})}
+        self._account = account
+        self.process = self._started()
+
+    def start(self) -> None:
+        """Run the program again, when it has ended."""
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        account = self._account
+        with self.log.open("ab") as out:
+            return subprocess.Popen(
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
-                cwd=log.parent,
+                env=self._environment,
+                cwd=self.log.parent,
                 start_new_session=True,
-                preexec_fn=_end_with_parent(stop_signal),  # noqa: PLW1509 (one system call, nothing that locks)
+                preexec_fn=_end_with_parent(self._stop_signal),  # noqa: PLW1509 (one system call, nothing that locks)
                 user=account.pw_uid if account else None,
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,
@@ -82,6 +93,11 @@ class Child:
 
     def _story(self) -> str:
         return f"{self.process.args!r}\n{self.log.read_text(errors='replace')[-4000:]}"
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         """Ask it to end, and kill it when it has not after ten seconds."""

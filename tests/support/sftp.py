@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import quote
 
 import asyncssh
 import pytest
@@ -35,12 +36,13 @@ USER, PASSWORD = "hengio", "p4ss-w0rd:/ñ"
 
 @dataclass(slots=True)
 class Mischief:
-    """What a server does wrong. `hang` names requests that are never answered, nor any that follow; `cut_after` is of
-    all bytes moved; `drip` is the most that one slow answer brings."""
+    """What a server does wrong. `hang` names requests that are never answered, nor any that follow; `cut_after` and
+    `hang_after` are of all bytes moved; `drip` is the most that one slow answer brings."""
 
     hang: frozenset[str] = frozenset()
     refuse: dict[str, Exception] = field(default_factory=dict)
     cut_after: int | None = None
+    hang_after: int | None = None
     grow: int = 0
     drip: int | None = None
     overfull: bool = False
@@ -73,6 +75,11 @@ class Peer:
             "host_key": self.host_key,
         }
         return {"operation": operation, "remote_path": remote_path, **login, **more}
+
+    def url(self) -> str:
+        """A connection's URL that logs in here."""
+        password, key = (quote(text, safe="") for text in (PASSWORD, self.host_key))
+        return f"sftp://{USER}:{password}@127.0.0.1:{self.port}?host_key={key}"
 
     def write(self, name: str | bytes, data: bytes = b"x") -> None:
         """A file of the server."""
@@ -170,6 +177,8 @@ class _Files(asyncssh.SFTPServer):
         self._place.moved += size
         if self._mischief.cut_after is not None and self._place.moved >= self._mischief.cut_after:
             self.connection.abort()
+        if self._mischief.hang_after is not None and self._place.moved >= self._mischief.hang_after:
+            await asyncio.Event().wait()
 
     async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         await self._asked("open")
