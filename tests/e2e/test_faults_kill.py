@@ -22,6 +22,7 @@ from tests.support.attended import (
     gated_database,
     is_being_written,
     long_csv,
+    long_workbook,
     many_rows,
     marks,
 )
@@ -35,8 +36,23 @@ from tests.support.web import Seen, Web, response, serving
 RETRY_SECONDS = 12.0
 LARGE = bytes(range(256)) * (32 << 10)
 QUICK = {"delays_seconds": [0.1], "jitter": 0.0}
-KINDS = ("get", "post", "postgres", "mariadb", "sqlite", "download", "upload", "spin", "ask", "read", "write")
+KINDS = (
+    "get",
+    "post",
+    "postgres",
+    "mariadb",
+    "sqlite",
+    "download",
+    "upload",
+    "spin",
+    "ask",
+    "read",
+    "write",
+    "convert",
+)
 """A job for each way to be at work in a step that runs once more."""
+FILES = ("read", "write", "convert")
+"""Begun last: they end by themselves."""
 ONCE_MORE = [("before", 1, "success"), ("step", 1, "lost"), ("step", 2, "success"), ("after", 1, "success")]
 
 
@@ -123,6 +139,17 @@ def jobs(web: Web, mysql: bool) -> list[dict[str, Any]]:
         ),
         a_job(
             web,
+            "convert",
+            "file_processing",
+            {
+                "operation": "convert",
+                "path": "given/long.xlsx",
+                "format": "xlsx",
+                "to": {"path": "out.csv", "format": "csv"},
+            },
+        ),
+        a_job(
+            web,
             "write",
             "file_processing",
             {
@@ -152,6 +179,7 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
         lite, given = place.data / "databases" / "lite.db", place.data / "objects" / "files" / "given"
         gated_database(lite, most=NEVER)
         long_csv(given / "long.csv", 3_000_000)
+        long_workbook(given / "long.xlsx", 500_000)
         (given / "a.bin").write_bytes(LARGE)
         await place.register("spin", SPINS_AT_FIRST)
         request = json.dumps({"url": web.url("/held/ask"), "method": "POST", "body": {"n": 1}})
@@ -161,7 +189,7 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
         gate = Gate(postgres, mysql)
         await gate.close()
         names = [job["name"] for job in found]
-        slow = [name for name in names if name not in {"read", "write"}]
+        slow = [name for name in names if name not in FILES]
         executions = dict(zip(slow, await place.trigger(*slow), strict=True))
         async with place.serving() as server:
             await place.once(lambda: {f"/held/{one}" for one in ("get", "post", "once", "ask")} < answers.seen.keys())
@@ -174,15 +202,17 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
             )
             await place.once(lambda: is_being_written(lite))
             await gate.waited_at()
-            executions |= dict(zip(("read", "write"), await place.trigger("read", "write"), strict=True))
-            await place.once(lambda: {"/before/read", "/before/write"} < answers.seen.keys())
-            await place.once(lambda: len(list(place.aside.glob("hengio-*/*"))) >= 2)
+            executions |= dict(zip(FILES, await place.trigger(*FILES), strict=True))
+            await place.once(lambda: {f"/before/{name}" for name in FILES} < answers.seen.keys())
+            await place.once(lambda: len(list(place.aside.glob("hengio-*"))) >= len(FILES))
             server.kill()
+            await place.once(lambda: not place.processes())
         story = Story(answers.seen, answers.times, executions)
         story.uploaded_between, story.stored_between = into.names(), set(place.objects())
         await gate.open()
         gated_database(lite, most=AT_ONCE)
         long_csv(given / "long.csv", 10)
+        long_workbook(given / "long.xlsx", 10)
         out.mischief = into.mischief = Mischief()
         async with place.serving():
             await place.over(*executions.values())
@@ -271,8 +301,8 @@ def test_what_a_killed_step_changed_in_a_database_is_taken_back(story: Story, na
 
 @pytest.mark.requirement("H5.14", "H4.8")
 def test_no_output_names_a_file_of_a_killed_attempt(story: Story) -> None:
-    assert story.stored_between == {"given/a.bin", "given/long.csv"}
-    written = {story.outputs[name]["files"][0]["path"] for name in ("download", "write")}
+    assert story.stored_between == {"given/a.bin", "given/long.csv", "given/long.xlsx"}
+    written = {story.outputs[name]["files"][0]["path"] for name in ("download", "write", "convert")}
     assert written == story.stored.keys() - story.stored_between
     assert all("/step/2/" in path for path in written)
 

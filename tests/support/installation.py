@@ -9,9 +9,11 @@ import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tests.support.processes import Child, serving_hengio
 
@@ -88,6 +90,15 @@ class Installation:
     async def over(self, *executions: str) -> None:
         """Wait until these executions are over."""
         await self.once(lambda: all(self.state(one) in FINAL for one in executions))
+
+    def processes(self) -> list[str]:
+        """The command lines of servers and commands that run now, and of what they started."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("TMPDIR") == str(self.aside) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(" ".join(process.cmdline()))
+        return found
 
     def log(self) -> str:
         """What servers have written so far."""

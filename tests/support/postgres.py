@@ -6,11 +6,13 @@ import asyncio
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +28,9 @@ _ALWAYS = ("shared_buffers=64MB", "max_connections=200")
 _QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
+_READY = re.compile(rb"ready to accept connections")
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
     """A server on which `url` may create databases. `child` is set when the tests started it themselves."""
@@ -35,6 +40,25 @@ class PostgresServer:
 
     def database_url(self, name: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    def come_back(self) -> None:
+        """Start it again, once it was stopped or killed: what a killed server left may be in its way for a moment."""
+        assert self.child is not None
+        told = _READY.findall(self._log())
+        for last in (*[False] * 20, True):
+            self.child.start()
+            try:
+                self.child.wait_until(lambda: len(_READY.findall(self._log())) > len(told))
+            except RuntimeError:
+                if last:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def _log(self) -> bytes:
+        assert self.child is not None
+        return self.child.log.read_bytes()
 
     def create_database(self) -> str:
         """A fresh, empty database; returns its URL."""
@@ -68,9 +92,16 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     if given:
         yield PostgresServer(given)
         return
+    with own_postgres_server(durable=durable) as server:
+        yield server
+
+
+@contextmanager
+def own_postgres_server(*options: str, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server that is started here, whatever is named: one that may be stopped. `options` are settings."""
     folder = Path(tempfile.mkdtemp(prefix="hengio-postgres-"))
     try:
-        server = _start(folder, _ALWAYS if durable else _ALWAYS + _QUICK)
+        server = _start(folder, *_ALWAYS, *(() if durable else _QUICK), *options)
         assert server.child is not None
         try:
             yield server
@@ -80,7 +111,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, settings: tuple[str, ...]) -> PostgresServer:
+def _start(folder: Path, *settings: str) -> PostgresServer:
     """PostgreSQL refuses to run as root, so root runs it as `nobody`, from a copy where `nobody` may not read."""
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     programs = _programs(folder, copied=account is not None)
@@ -102,7 +133,7 @@ def _start(folder: Path, settings: tuple[str, ...]) -> PostgresServer:
         account=account,
         stop_signal=signal.SIGINT,  # a "fast" shutdown
     )
-    child.wait_until(lambda: b"ready to accept connections" in log.read_bytes())
+    child.wait_until(lambda: _READY.search(log.read_bytes()) is not None)
     return PostgresServer(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres", child)
 
 

@@ -52,7 +52,7 @@ class Child:
         self.process = self._started()
 
     def start(self) -> None:
-        """Run the program again, when it has ended."""
+        """Run the program again, when it has ended. It ends with the thread that calls this: a test calls it itself."""
         self.process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:

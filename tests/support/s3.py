@@ -40,6 +40,12 @@ class S3Server:
         """A prefix of the bucket that nobody else uses."""
         return f"s3://{self.bucket}/{secrets.token_hex(8)}"
 
+    def come_back(self) -> None:
+        """Start it again, once it was stopped or killed."""
+        assert self.child is not None
+        self.child.start()
+        self.child.wait_until(lambda: _bucket_answers(self.options))
+
 
 def s3_kind() -> Kind:
     """The server that a test run would use; starts nothing, so that test ids can name it."""
