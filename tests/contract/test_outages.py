@@ -13,16 +13,21 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection, text
 
+from hengio.clock import SystemClock
+from hengio.dispatch.local import LocalDispatcher
 from hengio.errors import Corrupt, Unavailable
 from hengio.lifecycle.journal import Journal
+from hengio.lifecycle.recover import Reconciler
 from hengio.model.execution import Execution, ExecutionState
 from hengio.storage.protocol import Begin, Claimed, Close, Done, Record, Storage
 from hengio.storage.sql.postgres import PostgresDatabase
 from hengio.storage.sql.sqlite import SqliteDatabase
 from hengio.storage.sql.store import SqlStorage
+from hengio.worker.heartbeat import hold_leases
 from tests.support.builders import NOON, a_claim, a_job, a_run, an_execution
 from tests.support.proxy import Proxy, proxied
 from tests.support.storages import begun, claimed, opened, put_job, run_ids
+from tests.support.waiting import eventually
 
 A_MEGABYTE = "x" * (1 << 20)
 SUCCESS = Close(ExecutionState.SUCCESS, NOON)
@@ -109,6 +114,34 @@ async def test_the_journal_waits_for_the_server_and_goes_on_without_losing_a_row
     assert [await run_ids(remote, execution) for execution in executions] == [["a"]] * 5
     assert await journal.write(Begin(an_execution(stored))) == Done()
     await journal.close()
+
+
+@pytest.mark.requirement("H5.10", "H5.2")
+async def test_an_outage_longer_than_a_lease_costs_no_living_worker_what_it_holds(
+    remote: Storage, proxy: Proxy
+) -> None:
+    lease = 1.5
+    execution, dead = await begun(remote), await begun(remote)
+    await claimed(remote, execution, lease=lease)
+    await claimed(remote, dead, lease=lease)
+    reconciler = Reconciler(
+        remote.executions, LocalDispatcher(), SystemClock(), alone=False, lease_seconds=lease, every_seconds=0.02
+    )
+    await proxy.cut()
+    watching = asyncio.create_task(reconciler.run())
+    await asyncio.sleep(lease)
+    await proxy.restore()
+    holding = asyncio.create_task(hold_leases(remote.executions, {execution.id: 1}, lease_seconds=lease))
+
+    async def taken_back() -> bool:
+        return (await remote.executions.load(dead.id)).state is ExecutionState.PENDING
+
+    await eventually(taken_back)
+    assert (await remote.executions.load(execution.id)).crashes == 0
+    assert await remote.executions.commit([a_record(execution)]) == [Done()]
+    for task in (watching, holding):
+        task.cancel()
+    await asyncio.wait([watching, holding])
 
 
 async def test_a_network_that_swallows_everything_is_an_outage_and_not_a_wait_for_ever(

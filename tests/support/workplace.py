@@ -175,7 +175,15 @@ async def working(
         lease_seconds=lease_seconds,
     )
     worker = Worker(runner, dispatcher, at_once=at_once)
-    reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed, every_seconds=0.05)
+    reconciler = Reconciler(
+        storage.executions,
+        dispatcher,
+        clock,
+        alone=alone,
+        freed=runner.freed,
+        lease_seconds=lease_seconds,
+        every_seconds=0.05,
+    )
     starter = Starter(journal, dispatcher, clock, storage)
     executions = ExecutionService(
         storage=storage, starter=starter, outputs=Outputs(kept), clock=clock, cancel_asked=runner.cancel_asked.set

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 
 from hengio.clock import SECOND, Clock
@@ -25,6 +26,9 @@ class Reconciler:
     `alone` says that no other process uses the database: then everything that was running when we start is lost at
     once, without waiting for leases to run out. `freed` asks it to look at once: an execution that was blocked may have
     its turn.
+
+    While the database is away no worker can hold its leases of `lease_seconds`, so that those of the living have run
+    out, too, when it is back. Nothing is taken back until they had as long to hold them again.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Reconciler:
         *,
         alone: bool,
         freed: asyncio.Event | None = None,
+        lease_seconds: float = 30.0,
         every_seconds: float = 1.0,
     ) -> None:
         self._store = store
@@ -42,7 +47,9 @@ class Reconciler:
         self._clock = clock
         self._alone = alone
         self._freed = freed or asyncio.Event()
+        self._lease = lease_seconds
         self._every = every_seconds
+        self._spared_until = -math.inf
 
     async def recover(self) -> int:
         """Once, at start: take back what was running and publish all that is due. Returns how many were taken back."""
@@ -59,12 +66,13 @@ class Reconciler:
             try:
                 await self._rest(await self._pause(), least=REST * took)
                 began = self._clock.monotonic()
-                if not self._alone:
+                if not self._alone and began >= self._spared_until:
                     await self._store.recover(everything=False, at=self._clock.now())
                 await self._publish_due()
                 took = self._clock.monotonic() - began
             except Unavailable as error:
                 log.warning("reconciler_waits", error=str(error))
+                self._spared_until = self._clock.monotonic() + self._lease
             except Exception:
                 log.exception("reconciler_broke")
                 await asyncio.sleep(self._every)

@@ -67,7 +67,9 @@ async def embedded(
         worker = Worker(runner, dispatcher, at_once=settings.worker.at_once)
         alone = settings.database_file is not None
         await storage.circuits.forget(worker=None if alone else name)
-        reconciler = Reconciler(storage.executions, dispatcher, clock, alone=alone, freed=runner.freed)
+        reconciler = Reconciler(
+            storage.executions, dispatcher, clock, alone=alone, freed=runner.freed, lease_seconds=runner.lease_seconds
+        )
         recovered = await reconciler.recover()
         starter = Starter(journal, dispatcher, clock, storage)
         system = System(
