@@ -11,6 +11,7 @@ from hengio import codec
 from hengio.clock import SECOND
 from hengio.codec import Raw
 from hengio.errors import NotFound
+from hengio.model.audit import AuditEntry
 from hengio.model.execution import FINAL, TRANSITIONS, ExecutionFilter, ExecutionState, StepStatus
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import (
@@ -376,3 +377,13 @@ async def test_what_was_committed_is_there_after_it_is_opened_again(database_url
     async with opened(database_url) as storage:
         assert await storage.executions.runs(execution.id) == [run]
         await storage.check()
+
+
+async def test_an_audit_entry_that_may_have_been_written_can_be_added_again(storage: Storage) -> None:
+    first, second = (
+        AuditEntry(id=name, at=NOON, action="host_call.denied", actor="module:m", subject="file:read a")
+        for name in ("1", "2")
+    )
+    await storage.audit.add([first])
+    await storage.audit.add([first, second])
+    assert await storage.audit.find(limit=10) == [second, first]

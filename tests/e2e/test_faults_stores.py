@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import shutil
 import subprocess
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from hengio import codec
+from tests.support.attended import asking
 from tests.support.installation import FINAL, LONG_SECONDS, Installation
 from tests.support.postgres import PostgresServer, own_postgres_server
 from tests.support.s3 import S3Server, s3_server
@@ -113,6 +115,32 @@ async def test_a_step_that_ends_while_the_database_is_away_is_not_run_again(
         [(name, 1, "success") for name in ("before", "held", "after", "file")],
         0,
     )
+
+
+@pytest.mark.requirement("H5.2", "R4.8", "R13.5")
+async def test_a_denial_while_the_database_is_away_is_written_down_when_it_is_back(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    held = Held()
+    place = Installation(tmp_path, {"HENGIO_DATABASE_URL": postgres.create_database()})
+    async with serving(held) as web:
+        requests = (json.dumps({"url": web.url(path)}) for path in ("/held", "/secret"))
+        await place.register("ask", asking(*requests), f"http:read {web.url('/held')}")
+        config = {"module_id": "ask", "timeout_seconds": 100}
+        await place.apply({"name": "job", "steps": [{"id": "guest", "type": "wasm", "config": config}]})
+        async with place.serving():
+            [execution] = await place.trigger("job")
+            await soon(lambda: held.counts["/held"])
+            assert postgres.child is not None
+            postgres.child.stop()
+            held.let_go.set()
+            await soon(lambda: "audit_waits" in place.log())
+            postgres.come_back()
+            told = await shown(place, execution)
+            denied = await place.run("audit", "list", "--action", "host_call.denied")
+    assert (told["state"], steps_of(told)) == ("success", [("guest", 1, "success")])
+    assert [one["execution_id"] for one in denied] == [execution]
+    assert held.counts == {"/held": 1}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xlsxwriter
 
-from tests.support.guests import SPIN, entry, reactor, text
+from tests.support.guests import SPIN, entry, module, reactor, text
 
 SPINNING = "the guest spins"
 _ATTEMPT = int.from_bytes(b'attempt"', "little")
@@ -33,15 +33,23 @@ SPINS_AT_FIRST = reactor(
 """A guest that loops for ever in the first attempt of its step, and returns in every other."""
 
 
-def asking(request: str) -> bytes:
-    """A guest that makes one HTTP request, in the words of the contract, and returns a number whatever is answered."""
-    return reactor(
-        text(0, request)
-        + text(512, "7")
-        + entry(f"""(drop (call $http (i32.const 0) (i32.const {len(request)})))
-          (call $pack (i32.const 512) (i32.const 1))"""),
-        imports=_HTTP,
+def asking(*requests: str) -> bytes:
+    """A guest that makes HTTP requests, in the words of the contract, and returns a number whatever is answered."""
+    starts = range(0, 512 * len(requests), 512)
+    calls = "".join(
+        f"(drop (call $http (i32.const {start}) (i32.const {len(request)})))"
+        for start, request in zip(starts, requests, strict=True)
     )
+    said = "".join(text(start, request) for start, request in zip(starts, requests, strict=True))
+    return module(f"""(module {_HTTP}
+      (memory (export "memory") 1)
+      (global $free (mut i32) (i32.const 4096))
+      (func (export "hengio_alloc") (param $size i32) (result i32)
+        (global.get $free)
+        (global.set $free (i32.add (global.get $free) (local.get $size))))
+      {said}{text(4000, "7")}
+      (func (export "run") (param i32 i32) (result i64) {calls}
+        (i64.or (i64.shl (i64.const 4000) (i64.const 32)) (i64.const 1))))""")
 
 
 COUNTS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from hengio.clock import Clock
 from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
-from hengio.errors import HengioError, NotFound, Refused
+from hengio.errors import HengioError, NotFound, Refused, Unavailable
 from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
 from hengio.model.grant import Grant
@@ -34,6 +35,7 @@ ENCODED = ("input", "params")
 MOST_PLANS = 10_000
 RESERVE = 0.25
 """Seconds before the step's own limit at which a call ends, at most: then the sandbox still tells how far it came."""
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
 log = structlog.get_logger("hengio.modules")
 
 
@@ -52,7 +54,9 @@ class Modules(Protocol):
 class Audit(Protocol):
     """Where decisions are written down."""
 
-    async def add(self, entries: Sequence[AuditEntry]) -> None: ...
+    async def add(self, entries: Sequence[AuditEntry]) -> None:
+        """Those that are there already stay as they are: what may have been written can be added again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +183,27 @@ class WasmStep:
         return self._world.capabilities.of(scope)
 
     async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
-        """Written down before the step goes on; most calls have nothing to audit."""
+        """Written down before the step goes on; most calls have nothing to audit.
+
+        A database that is away is waited for, within the step's own time: the module has done its work, and to fail the
+        step would repeat it.
+        """
         if self._world is None or (outcome.failure is None and not outcome.denials):
             return
         entries = verdict.audited(outcome, module, request, at=self._world.clock.now(), left_out=left_out)
         for entry in entries:
             if entry.action == "module.digest_mismatch":
                 log.error("security_alert", reason=entry.action, module=entry.subject, execution_id=entry.execution_id)
-        if entries:
-            await self._world.audit.add(entries)
+        pause = _FIRST_PAUSE_SECONDS
+        while entries:
+            try:
+                await self._world.audit.add(entries)
+            except Unavailable as error:
+                log.warning("audit_waits", error=str(error), entries=len(entries), pause_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                return
 
     async def _find(self, config: WasmConfig) -> Module:
         module = await self._modules.find(config.module_id)

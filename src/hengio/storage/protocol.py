@@ -310,7 +310,9 @@ class CallStore(Protocol):
 class AuditStore(Protocol):
     """Decisions, in the order they were made."""
 
-    async def add(self, entries: Sequence[AuditEntry]) -> None: ...
+    async def add(self, entries: Sequence[AuditEntry]) -> None:
+        """Those that are there already stay as they are: what may have been written can be added again."""
+        ...
 
     async def find(
         self, *, action: str | None = None, execution_id: str | None = None, since: Micros | None = None, limit: int

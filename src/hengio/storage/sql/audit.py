@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from hengio import codec
 from hengio.clock import Micros
@@ -23,9 +23,15 @@ class SqlAudit:
         self._database = database
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        rows = [row(entry) for entry in entries]
+        rows = {entry.id: row(entry) for entry in entries}
+
+        def write(connection: Connection) -> None:
+            known = set(connection.execute(select(_audit.c.id).where(_audit.c.id.in_(rows))).scalars())
+            if new := [each for name, each in rows.items() if name not in known]:
+                connection.execute(insert(_audit), new)
+
         if rows:
-            await self._database.write(lambda connection: connection.execute(insert(_audit), rows))
+            await self._database.write(write)
 
     async def find(
         self, *, action: str | None = None, execution_id: str | None = None, since: Micros | None = None, limit: int
