@@ -131,6 +131,25 @@ async def test_a_value_stays_one_part_of_the_url(value: str, target: str) -> Non
         assert result.failure.code == "unsafe_value"
 
 
+@pytest.mark.requirement("H4.6", "H6.3")
+async def test_a_sensitive_variable_that_the_step_does_not_name_changes_nothing_of_its_failure() -> None:
+    async with serving(always(response(b"at 127.0.0.1: 2 of 2", status="422 Unprocessable Content"))) as web:
+        result = await run({"url": web.url()}, context=knowing(secrets={"N": {"n": 2}, "LONG": "127.0.0.1"}))
+    assert result.failure is not None and result.failure.details is not None
+    assert "127.0.0.1" in result.failure.message and "answered 422" in result.failure.message
+    assert result.failure.details["body"] == "at 127.0.0.1: 2 of 2"
+
+
+async def test_what_only_the_step_knows_is_taken_out_of_what_the_server_repeats() -> None:
+    async def echo(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(json.dumps(seen.headers["authorization"]).encode(), content_type="application/json"))
+
+    async with serving(echo) as web:
+        config = {"url": web.url(), "auth": {"type": "bearer", "token": "${PLAIN}"}}
+        output = output_of(await run(config, context=knowing(PLAIN="not-declared-sensitive")))
+    assert output["body"] == "Bearer " + "*" * len("not-declared-sensitive")
+
+
 async def test_what_is_sensitive_is_in_no_failure_and_no_output_even_if_the_server_repeats_it() -> None:
     secrets = {"KEY": "key/value 1+", "PASSWORD": 'hun"ter22'}
 

@@ -1,4 +1,4 @@
-"""HTTP steps on real servers on loopback."""
+"""HTTP steps on real servers on loopback, their results masked as a worker does."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from hengio.targets.http.client import HttpClient
 from hengio.targets.http.target import HttpTarget, KnownHttpTargets
 from hengio.targets.http.tokens import Tokens
 from hengio.targets.names import Resolve
+from hengio.vault import masks
+from hengio.worker import masking
 from tests.support.steps import step_request
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -62,7 +64,9 @@ class Stepping:
         attempt: int = 1,
     ) -> StepResult:
         request = step_request("http", config, context=context, attempt=attempt, timeout_seconds=timeout_seconds)
-        return await self.step.run(msgspec.structs.replace(request, rehearsal=rehearsal))
+        mask = masks.NONE.of(request.step, request.context)
+        request = msgspec.structs.replace(request, rehearsal=rehearsal, mask=mask)
+        return await masking.masked(await self.step.run(request), request, mask)
 
 
 async def run(config: dict[str, Any], *, context: Context | None = None, **options: Any) -> StepResult:

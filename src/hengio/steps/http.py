@@ -57,7 +57,7 @@ class HttpStep:
         self._clock = clock
 
     async def run(self, request: StepRequest) -> StepResult:
-        mask = Mask(request.context)
+        mask = Mask(request.context, request.mask)
         try:
             config = configured(request.step.config, request.context)
             mask.add(credentials(config.auth))
