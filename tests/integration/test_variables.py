@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from hengio import codec
 from hengio.errors import Conflict, NotFound, Refused
 from hengio.settings import Settings
 from hengio.storage.sql.store import open_storage
@@ -244,3 +246,21 @@ async def test_values_that_were_set_are_read_by_a_later_process_and_are_cipherte
     await storage.close()
     assert found.value == {"password": "hunter22-hunter"}
     assert not [file for file in files(tmp_path) if b"hunter22" in file.read_bytes()]
+
+
+@pytest.mark.requirement("H6.3")
+async def test_what_was_masked_is_counted_and_warned_of_and_no_number_becomes_another(
+    system: System, beside: Vault
+) -> None:
+    await beside.variables.set("PIN", 12345, actor="test", sensitive=True)
+    query = "SELECT ${PIN} AS pin, 12345 AS amount, 123456 AS more, 'order 12345' AS said"
+    stored, _ = await system.jobs.apply(
+        {"name": "pin", "steps": [{**JOB["steps"][0], "config": {"connection": "db", "query": query}}]}
+    )
+    with capture_logs() as logs:
+        [run] = (await system.jobs.run(stored)).runs
+    [row] = (await system.jobs.output(run))["rows"]
+    assert row == {"pin": "********", "amount": "********", "more": 123456, "said": "order 12345"}
+    assert run.detail is not None and codec.decode(run.detail)["masked"] == 2
+    [warned] = [line for line in logs if line["event"] == "step_masked"]
+    assert (warned["log_level"], warned["masked"], warned["names"]) == ("warning", 2, ["PIN"])

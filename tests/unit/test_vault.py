@@ -110,8 +110,37 @@ def test_a_mask_leaves_json_that_is_still_json() -> None:
     mask = Mask([Sensitive("a", "null"), Sensitive("b", "true"), Sensitive("c", "hunter22"), Sensitive("d", "1234567")])
     value = {"x": None, "y": [True, "null", "nullable"], "hunter22": 1234567, "z": 7}
     assert mask.value(value) == {"x": None, "y": [True, "****", "****able"], "********": HIDDEN, "z": 7}
-    assert mask.value({"hunter22": 1234567}) == {"********": 1111111}
+    assert mask.value({"hunter22": 1234567}) == {"********": HIDDEN}
     assert Mask([Sensitive("short", "abc")]).idle
+
+
+@pytest.mark.requirement("H6.3")
+@pytest.mark.parametrize(
+    ("number", "given", "left"),
+    [
+        ("12345", b'{"amount":12345,"x":[12345 ,-12345]}', b'{"amount":"********","x":["********" ,-12345]}'),
+        ("12345", b'[123456,12345.0,12345e1,0.12345,"of 12345"]', b'[123456,12345.0,12345e1,0.12345,"of 12345"]'),
+        ("12345", b'{"12345":"12345","a":"\\"12345\\""}', b'{"*****":"*****","a":"\\"12345\\""}'),
+        ("-12345", b"[-12345,12345]", b'["********",12345]'),
+        ("001234", b'["001234","x001234y","0001234",1234]', b'["******","x******y","0001234",1234]'),
+        ("123456", b'["of 123456.","1234567 123456.5 0.123456",-123456]', None),
+        ("123456", b'["a 123456",-123456,1e400,123456789012345678901]', None),
+        ("123456", b'["x%20123456","bm86MTIzNDU2","6b3d313233343536","33313233343536"]', None),
+    ],
+)
+def test_no_number_becomes_another_number(number: str, given: bytes, left: bytes | None) -> None:
+    stars = given.replace(b' 123456."', b' ******."').replace(b'a 123456"', b'a ******"')
+    stars = stars.replace(b"%20123456", b"%20******").replace(b"MTIzNDU2", b"KioqKioq")
+    stars = stars.replace(b"6b3d313233343536", b"6b3d" + b"2a" * 6)
+    assert Mask([Sensitive("PIN", number)]).json(given) == (stars if left is None else left)
+
+
+def test_a_mask_counts_what_it_took_out_by_name() -> None:
+    mask = Mask([Sensitive("PIN", "12345"), Sensitive("PW", "hunter22"), Sensitive("N", "null")])
+    own = mask.counting()
+    own.value({"pin": 12345, "pw": ["hunter22 hunter22"], "n": None})
+    assert own.counts == {"PIN": 1, "PW": 2}
+    assert mask.counting().counts == {}
 
 
 def test_a_step_needs_what_any_of_its_parts_names() -> None:

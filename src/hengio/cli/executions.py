@@ -183,6 +183,8 @@ def _present_step(console: Console, one: dict[str, Any], *, full: bool) -> None:
     if "failure" in one:
         failure = one["failure"]
         console.print(Text(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
+    if "masked" in one:
+        console.print(Text(f"    sensitive values masked: {one['masked']}", style="dim"), soft_wrap=True)
     if one["output"] is not None:
         text = codec.encode(one["output"]).decode()
         console.print(

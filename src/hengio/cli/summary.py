@@ -64,6 +64,8 @@ def step(run: StepRun, output: Json) -> dict[str, Any]:
         shown["failure"] = codec.decode(codec.encode(run.failure))
     if run.routing is not None:
         shown["next_steps"] = list(run.routing)
+    if "masked" in detail:
+        shown["masked"] = detail["masked"]
     if "denials" in detail:
         shown["denials"] = detail["denials"]
     if "tape" in detail:

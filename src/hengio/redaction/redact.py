@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -25,6 +26,8 @@ _LEVELS = 2
 """How many times escaped a value is found."""
 _MOST_SPELLED = 16
 """Bytes that one byte of a value takes at most: escaped twice, and in base64."""
+_LEAST_DIGITS = 6
+"""Digits that a number must have to be looked for inside texts of results."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _SPACES = bytes.maketrans(b"+", b" ")
 
@@ -57,12 +60,18 @@ def sensitive(name: str, value: Any) -> Iterator[Sensitive]:
             yield Sensitive(name, codec.encode(value).decode())
 
 
+def is_number(text: str) -> bool:
+    """Whether the text is a number as JSON has it, or with zeros before it."""
+    return text.isascii() and _NUMBER.fullmatch(text) is not None
+
+
 class _Hidden(NamedTuple):
-    """A value as bytes, and as many that stand for it."""
+    """A value as bytes, and as many that stand for it; `alone` finds it only where it is no part of a longer number."""
 
     name: str
     needle: bytes
     other: bytes
+    alone: re.Pattern[bytes] | None = None
 
 
 class _Search:
@@ -73,8 +82,8 @@ class _Search:
         self.least = len(self.plain[-1].needle) if values else 0
         self.most = len(self.plain[0].needle) if values else 0
         self.digits = [
-            _Hidden(name, needle.hex().encode(), other.hex().encode())
-            for name, needle, other in self.plain
+            _Hidden(name, needle.hex().encode(), other.hex().encode(), alone and _alone_in_hex(needle))
+            for name, needle, other, alone in self.plain
             if len(needle) >= _LEAST_ENCODED
         ]
         self.spaced = [
@@ -83,12 +92,16 @@ class _Search:
 
 
 class Redactor:
-    """Cleans the parts of one tape, and counts."""
+    """Cleans the parts of one tape, and counts.
 
-    def __init__(self, values: Iterable[Sensitive]) -> None:
+    With `alone` numbers are left in longer ones, those of fewer than six digits are not looked for, and all that is
+    found becomes stars: business data is full of digits, and no number may become another.
+    """
+
+    def __init__(self, values: Iterable[Sensitive], *, alone: bool = False) -> None:
         found: dict[bytes, _Hidden] = {}
         for value in values:
-            for hidden in _hidden(value):
+            for hidden in _number(value) if alone and is_number(value.text) else _hidden(value):
                 found.setdefault(hidden.needle, hidden)
         self._all = _Search([*found.values()])
         self._inside = _Search([hidden for hidden in found.values() if len(hidden.needle) >= _LEAST_ENCODED])
@@ -104,6 +117,12 @@ class Redactor:
     def redactions(self) -> tuple[Redaction, ...]:
         """What was replaced so far, in order."""
         return tuple(Redaction(name, place, count) for (name, place), count in self._counts.items())
+
+    def counting(self) -> Redactor:
+        """The same, which has not counted anything yet."""
+        fresh = copy(self)
+        fresh._counts = Counter()
+        return fresh
 
     def clean(self, data: bytes, place: str) -> bytes:
         """The bytes without the values, as many as before."""
@@ -149,10 +168,16 @@ class Redactor:
     def _overwritten(self, data: bytes, seen: bytes, place: str, values: list[_Hidden]) -> bytes:
         """The data with other bytes wherever one of the values is `seen` in it."""
         cleaned = seen
-        for name, needle, other in values:
-            if needle in cleaned:
+        for name, needle, other, alone in values:
+            if needle not in cleaned:
+                continue
+            if alone is None:
                 self._counts[name, place] += cleaned.count(needle)
                 cleaned = cleaned.replace(needle, other)
+            else:
+                cleaned, count = alone.subn(other, cleaned)
+                if count:
+                    self._counts[name, place] += count
         if seen is data or cleaned == seen:
             return cleaned if seen is data else data
         found = bytearray(data)
@@ -174,6 +199,18 @@ def _hidden(value: Sensitive) -> Iterator[_Hidden]:
         needle, before = spellings.unescaped(needle), needle
         if needle == before or len(needle) < _LEAST_ENCODED:
             return
+
+
+def _number(value: Sensitive) -> Iterator[_Hidden]:
+    """A number that stands alone, if it is long enough."""
+    if sum(sign.isdigit() for sign in value.text) >= _LEAST_DIGITS:
+        needle = value.text.encode()
+        alone = re.compile(rb"(?<![0-9])(?<![0-9]\.)" + re.escape(needle) + rb"(?!\.?[0-9])")
+        yield _Hidden(value.name, needle, b"*" * len(needle), alone)
+
+
+def _alone_in_hex(needle: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<!3[0-9])" + needle.hex().encode() + rb"(?!3[0-9])")
 
 
 def _stand_in(text: str) -> str:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hengio import codec
 from hengio.codec import Raw
+from hengio.log import get_logger
 from hengio.model.outcome import Failure, LogLine
 from hengio.redaction.mask import Mask
 from hengio.steps.protocol import StepRequest, StepResult
@@ -18,17 +19,27 @@ from hengio.steps.protocol import StepRequest, StepResult
 ASIDE_BYTES = 64 << 10
 """An output of more is cleaned in a thread: everything else goes on meanwhile."""
 
+log = get_logger("worker")
 _failures = msgspec.json.Decoder(Failure)
 
 
 async def masked(result: StepResult, request: StepRequest, mask: Mask) -> StepResult:
-    """The result and the changes that it noted in a rehearsal, without the values."""
+    """The result and the changes that it noted in a rehearsal, without the values. How many were found is told in the
+    result's detail, `masked`, and whose they were in the log: data that is changed is not changed silently."""
     if mask.idle:
         return result
+    mask = mask.counting()
     _rehearsed(request, mask)
     if result.output is not None and len(result.output) > ASIDE_BYTES:
-        return await asyncio.to_thread(_cleaned, result, mask)
-    return _cleaned(result, mask)
+        cleaned = await asyncio.to_thread(_cleaned, result, mask)
+    else:
+        cleaned = _cleaned(result, mask)
+    counts = mask.counts
+    if not counts:
+        return cleaned
+    about = {"execution_id": request.execution.id, "job_id": request.execution.job_id, "step_id": request.step.id}
+    log.warning("step_masked", **about, masked=sum(counts.values()), names=sorted(counts))
+    return replace(cleaned, detail={**(cleaned.detail or {}), "masked": sum(counts.values())})
 
 
 def failure(given: Failure, mask: Mask) -> Failure:
