@@ -28,10 +28,10 @@ def hengio(folder: Path, *words: str, code: int = 0, given: str = "", **env: str
     return json.loads(done.stdout) if done.stdout else None
 
 
-def text(folder: Path, *words: str, code: int = 0) -> str:
+def text(folder: Path, *words: str, code: int = 0, columns: int = 200) -> str:
     """What a command tells people."""
     command = [sys.executable, "-m", "hengio", *words, "--data-dir", str(folder)]
-    done = subprocess.run(command, capture_output=True, env={**os.environ, "COLUMNS": "200"}, check=False)
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "COLUMNS": f"{columns}"}, check=False)
     assert done.returncode == code, (done.stdout.decode(), done.stderr.decode())
     return done.stdout.decode()
 
@@ -196,3 +196,31 @@ def test_words_that_mean_nothing_are_told_so(folder: Path) -> None:
     assert "no definition" in hengio(folder, "job", "run", "nothing.json", code=3)["error"]["message"]
     hengio(folder, "execution", "list", "--state", "asleep", code=2)
     hengio(folder, "deadletter", "redrive", code=2)
+
+
+def test_a_file_that_is_no_definition_keeps_no_other_one_out(folder: Path, tmp_path: Path) -> None:
+    good = a_file(tmp_path / "good.json", query_job("good", "SELECT 1"))
+    broken = a_file(tmp_path / "broken.json", '{"name": ]')
+    told = hengio(folder, "job", "import", broken, good, code=10)
+    assert [(one["source"], one["outcome"]) for one in told] == [("broken.json", "refused"), ("good.json", "imported")]
+    assert hengio(folder, "job", "import", broken, code=2)["error"]["problems"]
+
+
+def test_a_file_is_told_once_and_where_it_is_and_a_failure_with_what_can_be_done(folder: Path, tmp_path: Path) -> None:
+    write = {"operation": "write", "path": "a.csv", "format": "csv", "data_source": [{"n": 1}]}
+    copy = {"operation": "read", "path": "{{steps.write.output.path}}", "format": "csv"}
+    steps = [
+        {"id": "write", "type": "file_processing", "config": write},
+        {"id": "copy", "type": "file_processing", "config": copy},
+    ]
+    file = a_file(tmp_path / "job.json", {"name": "files", "steps": steps})
+    [told] = [line for line in text(folder, "job", "run", file).splitlines() if line.startswith("wrote ")]
+    assert Path(told.removeprefix("wrote ")).read_text() == "n\n1\n"
+    broken = a_file(tmp_path / "broken.json", query_job("broken", "SELECT :n FROM nowhere"))
+    assert "hengio job rerun --latest" in text(folder, "job", "run", broken, code=10)
+
+
+def test_a_narrow_terminal_shows_all_of_a_row_in_lines_that_fit(folder: Path, tmp_path: Path) -> None:
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT 1")))
+    lines = text(folder, "job", "list", columns=30).splitlines()
+    assert [line.strip() for line in lines] == ["shop", "enabled  version 1  steps 2"]

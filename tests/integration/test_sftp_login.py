@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +236,36 @@ async def test_nothing_of_the_account_that_runs_us_takes_part(
         assert failure(await fetched(files, server), retryable=False).code == "forbidden"
         key = {"type": "key", "private_key": USERS_KEY.export_private_key().decode()}
         assert failure(await fetched(files, server, auth=key, host_key=None), retryable=False).code == "host_key"
+
+
+async def test_a_server_that_cuts_the_line_for_want_of_a_key_is_asked_for_another_kind(
+    tmp_path: Path, files: Blobs
+) -> None:
+    async with peer(tmp_path / "server", keys=("ecdsa-sha2-nistp256",)) as server:
+        server.write("a.csv", b"data")
+        lines = 0
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal lines
+            lines += 1
+            if lines == 1:
+                writer.close()
+                return
+            there, back = await asyncio.open_connection("127.0.0.1", server.port)
+            await asyncio.gather(_pass(reader, back), _pass(there, writer))
+
+        (fingerprint,) = hostkey.parse(server.host_key).fingerprints
+        front = await asyncio.start_server(accept, "127.0.0.1", 0)
+        async with front:
+            port = front.sockets[0].getsockname()[1]
+            config = server.config("download", "a.csv", port=port, host_key=fingerprint)
+            output_of(await run(sftp_step(files), config))
+        assert lines == 2
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

@@ -12,9 +12,10 @@ from rich.markup import escape
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_json
+from hengio.cli.person import person
 from hengio.cli.present import print_json
 from hengio.cli.summary import FAILED_EXIT
-from hengio.cli.variable import ACTOR, text_of
+from hengio.cli.variable import text_of
 from hengio.clock import to_iso
 from hengio.codec import Json
 from hengio.errors import HengioError, Refused
@@ -51,7 +52,7 @@ def set_connection(name: str, given: Given, *, description: str | None, data_dir
 
     async def change() -> Connection:
         async with vault(settings.load(data_dir=data_dir), make=True) as opened:
-            return await opened.connections.set(name, value, actor=ACTOR, description=description)
+            return await opened.connections.set(name, value, actor=person(), description=description)
 
     done = process.run(change())
     warning = "a secret of fewer than four bytes cannot be masked in outputs" if short_secrets(done) else None
@@ -108,7 +109,7 @@ def delete_connection(name: str, *, force: bool, data_dir: Path | None, as_json:
 
     async def change() -> None:
         async with vault(settings.load(data_dir=data_dir)) as opened:
-            await opened.connections.delete(name, actor=ACTOR, force=force)
+            await opened.connections.delete(name, actor=person(), force=force)
 
     process.run(change())
     if as_json:
@@ -120,7 +121,7 @@ def delete_connection(name: str, *, force: bool, data_dir: Path | None, as_json:
 
 def test_connection(name: str, *, timeout_seconds: float, data_dir: Path | None, as_json: bool) -> int:
     """Connect. 0 only if it could be reached."""
-    log.configure(level="warning", style="text")
+    log.configure(level="error", style="text")  # what it warns of is in the answer
     chosen = settings.load(data_dir=data_dir)
 
     async def attempt() -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -16,6 +15,7 @@ from hengio.cli.follow import Follower
 from hengio.cli.inputs import read_bytes
 from hengio.cli.install import put_files, register
 from hengio.cli.interrupt import brief, interruptible
+from hengio.cli.place import place
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.definition.parse import read
@@ -95,11 +95,9 @@ async def _results(system: System, finished: Finished) -> dict[str, str]:
     """Where the report, the database that the job wrote and Hengio's own state are."""
     chosen = system.settings
     written = [await system.jobs.output(run) for run in finished.runs if run.step_id == REPORT_STEP and run.output]
-    folder = urlsplit(chosen.objects)
     results = {"database": str(chosen.data_dir.resolve() / "databases" / DATABASE)}
     for output in written:
-        root = unquote(folder.path) if folder.scheme == "file" else chosen.objects
-        results = {"report": f"{root}/files/{output['path']}", **results}
+        results = {"report": place(chosen, output["path"]), **results}
     if chosen.database_file is not None:
         results["state"] = str(chosen.database_file)
     return results

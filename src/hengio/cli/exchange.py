@@ -19,7 +19,7 @@ from hengio.cli.person import person
 from hengio.cli.present import print_json
 from hengio.codec import Json
 from hengio.definition import confidential
-from hengio.errors import Refused, Unavailable
+from hengio.errors import HengioError, Problem, Refused, Unavailable
 from hengio.service.exchange import MOST_BYTES, Clash, Exchange, Item, definition_of, read_all, zipped
 from hengio.wiring.desk import Desk
 
@@ -46,7 +46,7 @@ def export_jobs(names: list[str], *, output: Path | None, data_dir: Path | None,
     if as_json:
         print_json({"jobs": [name for name, _ in exports], "file": str(output)})
     else:
-        Console(highlight=False).print(f"{len(exports)} jobs in [bold]{escape(str(output))}[/]", soft_wrap=True)
+        Console(highlight=False).print(f"{_counted(len(exports))} in [bold]{escape(str(output))}[/]", soft_wrap=True)
     return 0
 
 
@@ -60,9 +60,7 @@ def import_jobs(
     as_json: bool,
 ) -> int:
     """Import every definition of the files; exits with 10 if one was refused."""
-    found = [
-        each for file in files for each in read_all(read_bytes(file, what="file", most=MOST_BYTES), source=file.name)
-    ]
+    found, broken = _found(files)
     given = _given(secrets, secrets_file)
     if not as_json and sys.stdin.isatty():
         given |= _asked(found, given)
@@ -71,12 +69,31 @@ def import_jobs(
         exchange = Exchange(jobs=desk.jobs, version=__version__)
         return await exchange.bring(found, secrets=given, clash=clash, by=person())
 
-    items = at_desk(bring, data_dir=data_dir, create=True)
+    items = [*broken, *at_desk(bring, data_dir=data_dir, create=True)]
     if as_json:
         print_json([_document(item) for item in items])
     else:
         _show(items)
     return REFUSED_EXIT if any(item.outcome == "refused" for item in items) else 0
+
+
+def _found(files: list[Path]) -> tuple[list[tuple[str, Json]], list[Item]]:
+    """The definitions in the files, and the files that are none: one of several does not keep the others out."""
+    found: list[tuple[str, Json]] = []
+    broken: list[Item] = []
+    for file in files:
+        try:
+            found += read_all(read_bytes(file, what="file", most=MOST_BYTES), source=file.name)
+        except HengioError as error:
+            if len(files) == 1:
+                raise
+            problems = error.problems or (Problem("$", error.message, error.hint),)
+            broken.append(Item(source=file.name, name="", outcome="refused", problems=problems))
+    return found, broken
+
+
+def _counted(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _given(secrets: list[str], file: Path | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +30,12 @@ MARKS = {
 WIDE = 72
 """Columns of a terminal from which fuel and output sizes are shown."""
 MEND = "the stored binary was altered: hengio module register with the same binary as before writes it again"
+_AGAIN = {
+    "failed": "once it is mended, from there:  hengio job rerun --latest",
+    "timeout": "again, from there:  hengio job rerun",
+    "dead_letter": "its retries are used up; again:  hengio deadletter redrive",
+}
+"""What can be done with an execution that ended so."""
 LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 
 
@@ -38,6 +45,7 @@ class Follower:
     def __init__(self, job: Job, *, console: Console) -> None:
         self._console = console
         self._states: dict[str, dict[str, Any]] = {step.id: {"status": "waiting"} for step in job.steps}
+        self._modules = any(step.type == "wasm" for step in job.steps)
         self._live = Live(console=self._console, refresh_per_second=12, transient=False)
 
     def __enter__(self) -> Follower:
@@ -96,14 +104,14 @@ class Follower:
             command = replaying(execution_id, step_id, visit=data["visit"], attempt=data["attempt"])
             self._console.print(Text.assemble((" tape ", "dim"), (f"{step_id}: ", "bold"), command), soft_wrap=True)
 
-    def show_output(self, answer: dict[str, Any]) -> None:
-        """What the last step that has one put out, and the files that were written."""
+    def show_output(self, answer: dict[str, Any], *, place: Callable[[str], str]) -> None:
+        """What the last step that has one put out, unless the job failed, and the files that were written."""
         last = next((step for step in reversed(answer["steps"]) if step["output"] is not None), None)
-        if last is not None and not self._console.quiet:
+        if last is not None and answer["status"] == "success" and not self._console.quiet:
             self._console.print(Text(f"output of {last['id']}", style="dim"))
             self._console.print_json(codec.encode(last["output"]).decode(), ensure_ascii=False)
         for path in answer["files"]:
-            self._console.print(Text(f"wrote {path}", style="dim"), soft_wrap=True)
+            self._console.print(Text(f"wrote {place(path)}", style="dim"), soft_wrap=True)
 
     def show_end(self, answer: dict[str, Any]) -> None:
         """The outcome, in a line, and why if it failed."""
@@ -114,26 +122,31 @@ class Follower:
                 (f"{answer['status']} ", "bold green" if good else "bold red"),
                 f"in {answer['duration_ms'] / 1000:.2f} s",
                 (f"   execution {answer['execution_id']}", "dim"),
-            )
+            ),
+            soft_wrap=True,
         )
         if "failure" in answer:
-            self._console.print(Text(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red"))
+            failure = Text(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red")
+            self._console.print(failure, soft_wrap=True)
             for item in _listed(answer["failure"].get("details")):
                 self._console.print(Text(f"  {item}", style="red"), soft_wrap=True)
             if answer["failure"]["code"] == "digest_mismatch":
                 self._console.print(Text(f"  {MEND}", style="dim"), soft_wrap=True)
+            if (command := _AGAIN.get(answer["status"])) is not None:
+                self._console.print(Text(f"  {command} {answer['execution_id']}", style="dim"), soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("", "step", "status"):
             table.add_column(heading, no_wrap=True)
         wide = self._console.width >= WIDE
-        for heading in ("time", "fuel", "output") if wide else ("time",):
+        for heading in ("time", *(("fuel",) if wide and self._modules else ()), *(("output",) if wide else ())):
             table.add_column(heading, no_wrap=True, justify="right")
         table.add_column("", overflow="fold", min_width=12)
         for step_id, state in self._states.items():
-            cells = _row(step_id, state)
-            table.add_row(*cells if wide else (*cells[:4], cells[-1]))
+            mark, step, status, time, fuel, size, remark = _row(step_id, state)
+            more = (*((fuel,) if self._modules else ()), size) if wide else ()
+            table.add_row(mark, step, status, time, *more, remark)
         return table
 
 

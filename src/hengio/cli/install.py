@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hengio.cli.inputs import pair, read_bytes
+from hengio.cli.person import person
 from hengio.errors import Refused
 from hengio.grants.check import read as read_grant
 from hengio.model.grant import Grant
@@ -75,7 +76,7 @@ async def _grant(system: System, reference: str, grants: tuple[Grant, ...]) -> N
     module = await system.storage.modules.find(reference)
     together = tuple(dict.fromkeys((*module.grants, *grants)))
     if together != module.grants:
-        await system.modules.grant(reference, together, actor="cli")
+        await system.modules.grant(reference, together, actor=person())
 
 
 def _pairs(given: list[tuple[str, Path]], *, what: str) -> dict[str, Path]:

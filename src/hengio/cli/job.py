@@ -13,6 +13,7 @@ from hengio.cli.inputs import STDIN, read_bytes, read_json
 from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.person import person
+from hengio.cli.place import place
 from hengio.cli.present import print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
@@ -46,7 +47,7 @@ def run_job(
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
     first = wanted(modules=modules, grants=grants, files=files)
-    asked = _Asked(job, document, given, full=full, as_json=as_json)
+    asked = _Asked(chosen, job, document, given, full=full, as_json=as_json)
     if not (modules or grants or files) and is_worked(chosen):
         return process.run(_by_the_server(chosen, asked))
     return process.run(interruptible(_here(chosen, asked, first)))
@@ -55,8 +56,10 @@ def run_job(
 class _Asked:
     """What is to be run, and how it is shown."""
 
-    def __init__(self, name: str, document: Json, given: Json, *, full: bool, as_json: bool) -> None:
-        self.name, self.document, self.given = name, document, given
+    def __init__(
+        self, chosen: settings.Settings, name: str, document: Json, given: Json, *, full: bool, as_json: bool
+    ) -> None:
+        self.chosen, self.name, self.document, self.given = chosen, name, document, given
         self.full, self.as_json = full, as_json
         self.console = Console(highlight=False, quiet=as_json)
 
@@ -73,7 +76,7 @@ class _Asked:
             print_json(answer)
         else:
             follower.show_end(answer)
-            follower.show_output(answer)
+            follower.show_output(answer, place=lambda key: place(self.chosen, key))
         return exit_code(finished.execution.state)
 
 

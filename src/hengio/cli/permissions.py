@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from hengio import log, settings
+from hengio.cli.person import person
 from hengio.cli.present import print_json
 from hengio.errors import Refused
 from hengio.grants.check import read
@@ -41,7 +42,7 @@ async def _find(chosen: settings.Settings, reference: str) -> Module:
 async def _grant(chosen: settings.Settings, reference: str, wanted: list[str]) -> Module:
     grants = tuple(dict.fromkeys(read(text) for text in wanted))
     async with embedded(chosen) as system:
-        return await system.modules.grant(reference, grants, actor="cli")
+        return await system.modules.grant(reference, grants, actor=person())
 
 
 def _document(module: Module) -> dict[str, Any]:

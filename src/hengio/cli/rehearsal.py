@@ -21,7 +21,7 @@ from hengio.wiring import process
 from hengio.wiring.rehearsing import Stage, rehearsing
 from hengio.worker.rehearse import Rehearsed
 
-_SHOWN = 500
+_SHOWN = 200
 
 
 def dry_run(job: str, *, input_file: Path | None, data_dir: Path | None, full: bool, as_json: bool) -> int:
@@ -87,13 +87,19 @@ def _show(told: dict[str, Any], *, full: bool) -> None:
             console.print(Text(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
         for change in told["changes"]:
             if (change["step"], change["visit"]) == (step["id"], step["visit"]):
-                what = {key: value for key, value in change.items() if key not in {"kind", "step", "visit"}}
-                text = codec.encode(what).decode()
-                shown = text if full or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-                console.print(
-                    Text.assemble(("    would change ", "yellow"), f"{change['kind']} {shown}"), soft_wrap=True
-                )
+                _show_change(console, change, full=full)
     count = len(told["changes"])
     changes = "1 change" if count == 1 else f"{count} changes"
     console.print()
     console.print(Text.assemble((told["status"], "bold"), f", a dry run: {changes} would have been made"))
+
+
+def _show_change(console: Console, change: dict[str, Any], *, full: bool) -> None:
+    """A change and what it is made of, a line each, long ones cut unless all is wanted."""
+    console.print(Text.assemble(("    would change ", "yellow"), change["kind"]))
+    for key, value in change.items():
+        if key in {"kind", "step", "visit"} or value is None:
+            continue
+        text = value if isinstance(value, str) else codec.encode(value).decode()
+        shown = text if full or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        console.print(Text.assemble((f"      {key:<12} ", "dim"), shown), soft_wrap=True)

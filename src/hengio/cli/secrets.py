@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from hengio import log, settings
+from hengio.cli.person import person
 from hengio.cli.present import print_json
-from hengio.cli.variable import ACTOR
 from hengio.wiring import process
 from hengio.wiring.rotation import Rotated, rotate, status
 from hengio.wiring.vault import vault
@@ -41,7 +41,7 @@ def rotate_keys(*, data_dir: Path | None, as_json: bool) -> int:
 
     async def change() -> Rotated:
         async with vault(settings.load(data_dir=data_dir)) as opened:
-            return await rotate(opened, actor=ACTOR)
+            return await rotate(opened, actor=person())
 
     done = process.run(change())
     if as_json:

@@ -39,7 +39,7 @@ async def summary(jobs: JobService, finished: Finished, *, full: bool = False) -
     for run in finished.runs:
         output = await jobs.output(run)
         answer["steps"].append(step(run, output if full else digest(output)))
-        answer["files"] += _written(output, execution.id)
+        answer["files"] += [key for key in _written(output, execution.id) if key not in answer["files"]]
     if execution.failure is not None:
         answer["failure"] = codec.decode(codec.encode(execution.failure))
     return answer
@@ -82,15 +82,16 @@ def _written(output: Json, execution_id: str) -> list[str]:
     return [path for path in paths if isinstance(path, str) and f"/{execution_id}/" in path]
 
 
-def digest(value: Json, *, depth: int = 2) -> Json:
-    """A value made short enough to read: long lists and texts become their sizes, depth is bounded."""
+def digest(value: Json, *, depth: int = 5) -> Json:
+    """A value made short enough to read: long lists and texts become their sizes. An object takes two of the depth and
+    a list one, so that a short list of files or rows is shown with what they hold."""
     match value:
         case dict():
-            if depth == 0:
+            if depth < 2:
                 return f"{{{len(value)} keys}}"
-            return {key: digest(item, depth=depth - 1) for key, item in value.items()}
+            return {key: digest(item, depth=depth - 2) for key, item in value.items()}
         case list():
-            if len(value) > SHOWN_ITEMS or depth == 0:
+            if len(value) > SHOWN_ITEMS or depth < 1:
                 return f"[{len(value)} items]"
             return [digest(item, depth=depth - 1) for item in value]
         case str() if len(value) > SHOWN_TEXT:

@@ -45,8 +45,16 @@ def state(word: str) -> Text:
 
 
 def _block(console: Console, headings: Sequence[str], row: Sequence[Cell]) -> None:
-    """The first cell in a line, the others below it with their headings."""
+    """The first cell in a line, the others with their headings below it, as many in a line as fit."""
     console.print(row[0] if isinstance(row[0], Text) else Text(row[0], style="bold"), soft_wrap=True)
+    line = Text()
     for heading, cell in zip(headings[1:], row[1:], strict=True):
-        if str(cell):
-            console.print(Text.assemble((f"  {heading} ", "dim"), cell), soft_wrap=True)
+        if not str(cell):
+            continue
+        found = Text.assemble("  ", (f"{heading} " if heading else "", "dim"), cell)
+        if line and line.cell_len + found.cell_len > console.width:
+            console.print(line, soft_wrap=True)
+            line = Text()
+        line.append_text(found)
+    if line:
+        console.print(line, soft_wrap=True)

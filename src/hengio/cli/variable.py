@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import STDIN, read_bytes
+from hengio.cli.person import person
 from hengio.cli.present import print_json
 from hengio.clock import to_iso
 from hengio.codec import Json
@@ -22,8 +23,6 @@ from hengio.model.variable import MOST_BYTES, Variable
 from hengio.redaction.mask import HIDDEN
 from hengio.wiring import process
 from hengio.wiring.vault import Vault, vault
-
-ACTOR = "cli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def set_variable(
     async def change() -> dict[str, Any]:
         async with vault(settings.load(data_dir=data_dir), make=True) as opened:
             done = await opened.variables.set(
-                name, value, actor=ACTOR, sensitive=sensitive, job=job, description=description
+                name, value, actor=person(), sensitive=sensitive, job=job, description=description
             )
             return await _document(opened, done)
 
@@ -141,7 +140,7 @@ def delete_variable(name: str, *, job: str | None, force: bool, data_dir: Path |
 
     async def change() -> None:
         async with vault(settings.load(data_dir=data_dir)) as opened:
-            await opened.variables.delete(name, actor=ACTOR, job=job, force=force)
+            await opened.variables.delete(name, actor=person(), job=job, force=force)
 
     process.run(change())
     if as_json:

@@ -22,7 +22,7 @@ from hengio.targets.databases import Databases
 from hengio.targets.guard import Guard
 from hengio.targets.http.client import Bounds, HttpClient
 from hengio.targets.http.guarded import Guarded
-from hengio.targets.http.message import TooLarge, TooLate
+from hengio.targets.http.message import HttpFailed, TooLarge, TooLate
 from hengio.targets.http.target import HttpTarget, http_target
 from hengio.targets.http.tokens import Tokens
 from hengio.targets.sftp.faults import TimedOut
@@ -90,10 +90,13 @@ async def _http(guard: Guard, connection: Connection, timeout_seconds: float) ->
             if status not in _ANOTHER_METHOD:
                 break
         return Reached(_answer(target, status), status)
-    except TooLarge:
+    except TooLarge:  # an answer, too
         return Reached("the server answers, with more than a step would read")
     except TooLate:
-        raise TimedOut(f"the server did not answer within {timeout_seconds:g} s") from None
+        raise TimedOut(f"{target.url.origin} did not answer within {timeout_seconds:g} s") from None
+    except HttpFailed as error:
+        error.hint = error.hint or f"it was asked at {target.url.origin}"
+        raise
     finally:
         await client.close()
 
@@ -120,7 +123,7 @@ async def _sftp(guard: Guard, connection: Connection, timeout_seconds: float) ->
     except TimeoutError:
         if not limit.expired():
             raise
-        raise TimedOut(f"the server did not answer within {timeout_seconds:g} s") from None
+        raise TimedOut(f"{target.place} did not answer within {timeout_seconds:g} s") from None
     more = " or more" if listed >= MOST_LISTED else ""
     entries = "entry" if listed == 1 else "entries"
     unverified = "" if target.host_keys is not None else "; its host key is not verified"

@@ -44,6 +44,11 @@ _NOTHING_OF_THE_MACHINE: dict[str, Any] = {
     "env": None,
 }
 
+_CUT = (asyncssh.ConnectionLost, ConnectionError)
+_NO_SUCH_KEY = (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed, *_CUT)
+"""How a round ends that asked for keys which the server does not have. One that has none of a kind may cut the line
+before both sides have said what they know."""
+
 
 async def connect(target: SftpTarget, addresses: list[Address]) -> asyncssh.SSHClientConnection:
     """A connection that is logged in. Raises `HostKeyRefused`, `Forbidden` for the login, `Refused`, `Unavailable`."""
@@ -55,8 +60,10 @@ async def connect(target: SftpTarget, addresses: list[Address]) -> asyncssh.SSHC
         options = _options(target, witness, {**secret, "server_host_key_algs": list(algorithms)})
         try:
             return await _login(target, addresses, options)
-        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
+        except _NO_SUCH_KEY as error:
             refused = of_login(error, username=target.username)
+            if isinstance(error, _CUT) and witness.offered:
+                raise refused from None
             if witness.offered:
                 offered[witness.offered] = None
     raise _stranger(target, list(offered)) if offered else refused
@@ -100,7 +107,7 @@ async def _login(
     try:
         async with asyncio.timeout(LOGIN_SECONDS):
             return await asyncssh.connect(target.host, target.port, sock=line, config=None, options=options)
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
+    except _NO_SUCH_KEY:
         line.close()
         raise
     except FOREIGN as error:
