@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,49 @@ def test_a_narrow_terminal_shows_all_of_a_row_in_lines_that_fit(folder: Path, tm
     hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT 1")))
     lines = text(folder, "job", "list", columns=30).splitlines()
     assert [line.strip() for line in lines] == ["shop", "enabled  version 1  steps 2"]
+
+
+def test_words_that_no_command_takes_are_told_to_programs_too(folder: Path) -> None:
+    for words in (["execution", "list", "--limit", "0"], ["job", "shw"], ["job", "show"]):
+        error = hengio(folder, *words, code=2)["error"]
+        assert error["code"] == "usage"
+        assert error["message"]
+
+
+def test_a_fault_of_our_own_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    fault = "import sys, hengio.cli.schema as s; s.show_schema = lambda: 1 // 0; from hengio.cli.main import run; run()"
+    command = [sys.executable, "-c", fault, "job", "schema", "--json"]
+    quiet = {key: value for key, value in os.environ.items() if key != "HENGIO_LOG__LEVEL"}
+    done = subprocess.run(command, capture_output=True, check=False, env=quiet)
+    assert done.returncode == 70
+    assert json.loads(done.stdout)["error"]["code"] == "internal"
+    assert done.stderr.startswith(b"error: unexpected ZeroDivisionError")
+    assert b"Traceback" not in done.stderr
+    loud = subprocess.run(command[:-1], capture_output=True, check=False, env={**quiet, "HENGIO_LOG__LEVEL": "debug"})
+    assert (loud.returncode, loud.stdout) == (70, b"")
+    assert b"Traceback" in loud.stderr
+
+
+@pytest.mark.requirement("H3.1")
+def test_names_and_keys_that_cannot_be_shown_are_refused(folder: Path, tmp_path: Path) -> None:
+    for name in ("a\x1b[2Jb", "a\nb", "\u202eabc", "n" * 256, "0193d5a0-0000-7000-8000-000000000000"):
+        told = hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job(name, "SELECT 1")), code=2, **DB)
+        assert told["error"]["problems"][0]["path"] == "$.name"
+        assert "\x1b" not in told["error"]["problems"][0]["message"]
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("n" * 255, "SELECT 1")), **DB)
+    for key in ("", "k" * 256, "a\x1bb"):
+        told = hengio(folder, "job", "trigger", "n" * 255, "--idempotency-key", key, code=2)
+        assert "idempotency key" in told["error"]["message"]
+    hengio(folder, "execution", "list", "--since", "99999999999d", code=2)
+    large = a_file(tmp_path / "input.json", {"x": "y" * (1 << 20)})
+    assert "the input has" in hengio(folder, "job", "trigger", "n" * 255, "--input", large, code=2)["error"]["message"]
+
+
+def test_what_others_wrote_does_not_reach_the_terminal_as_it_is(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "odd.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("\x1b]0;owned\x07\n.json", "{}")
+        archive.writestr("b.json", json.dumps({"name": "\x1b[2J", "steps": []}))
+    shown = text(folder, "job", "import", str(file), code=10)
+    assert "\x1b" not in shown
+    assert "\\x1b]0;owned\\x07\\n.json" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -114,6 +115,46 @@ async def test_what_is_no_archive_or_a_bomb_is_refused() -> None:
         read_all(b"PK\x03\x04 nothing", source="x.zip")
     with pytest.raises(Refused, match="cannot be read"):
         read_all(b"{", source="x.json")
+
+
+def packed(text: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.json", text)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_was_altered_anywhere_is_read_or_refused(method: int) -> None:
+    whole = packed(codec.encode(a_definition()) * 3, method)
+    for place in range(4, len(whole)):
+        for value in (0, 255, whole[place] ^ 1):
+            with contextlib.suppress(Refused):
+                read_all(whole[:place] + bytes([value]) + whole[place + 1 :], source="x.zip")
+
+
+def test_a_file_of_an_archive_that_is_too_large_is_refused_and_not_cut() -> None:
+    with pytest.raises(Refused, match=r"a\.json in the archive is larger than 4 MiB"):
+        read_all(packed(b"[" + b" " * (4 << 20) + b"]"), source="x.zip")
+
+
+@pytest.mark.requirement("H7.4")
+async def test_an_export_of_a_later_form_is_refused(exchange: Exchange) -> None:
+    data = codec.encode({"hengio_export": 2, "job": a_definition()})
+    [item] = await exchange.bring(read_all(data, source="f"), secrets={}, clash="copy", by="me")
+    assert (item.outcome, item.problems[0].message) == (
+        "refused",
+        "the export has the format 2, and this version reads 1",
+    )
+
+
+@pytest.mark.requirement("H7.2")
+async def test_a_secret_for_a_path_that_two_jobs_have_must_name_the_job(exchange: Exchange) -> None:
+    both = [a_definition(name, triggers={"webhook": {"secret_key": f"<secret:{PATH}>"}}) for name in ("one", "two")]
+    data = codec.encode(both)
+    assert await bring(exchange, data, secrets={PATH: "of which?"}) == [("refused", None), ("refused", None)]
+    named = {f"one:{PATH}": "first", f"two:{PATH}": "second"}
+    assert await bring(exchange, data, secrets=named) == [("imported", "one"), ("imported", "two")]
 
 
 async def test_a_job_that_is_not_there_can_not_be_exported(exchange: Exchange) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import codec, log, settings
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso
 from hengio.errors import Refused

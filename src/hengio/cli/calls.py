@@ -8,11 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from hengio import log, settings
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.tape import replaying
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso

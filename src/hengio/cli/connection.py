@@ -8,12 +8,11 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_json
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.variable import text_of
 from hengio.clock import to_iso

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import codec
 from hengio.cli.executions import described, present, show_list
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.sure import check
 from hengio.errors import HengioError, Refused
 from hengio.model.execution import Execution, ExecutionState

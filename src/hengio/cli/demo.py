@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import SecretStr
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import log, settings
 from hengio.cli.examples import examples_folder
@@ -16,7 +15,7 @@ from hengio.cli.inputs import read_bytes
 from hengio.cli.install import put_files, register
 from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.place import place
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.summary import exit_code, summary
 from hengio.definition.parse import read
 from hengio.model.execution import ExecutionState

@@ -10,17 +10,26 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import __version__, codec
 from hengio.cli.inputs import STDIN, read_bytes, read_json
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, plain, print_json
 from hengio.codec import Json
 from hengio.definition import confidential
 from hengio.errors import HengioError, Problem, Refused, Unavailable
-from hengio.service.exchange import MOST_BYTES, Clash, Exchange, Item, definition_of, read_all, zipped
+from hengio.service.exchange import (
+    MOST_BYTES,
+    Clash,
+    Exchange,
+    Item,
+    asked_by,
+    definition_of,
+    name_of,
+    read_all,
+    zipped,
+)
 from hengio.wiring.desk import Desk
 
 REFUSED_EXIT = 10
@@ -111,12 +120,14 @@ def _given(secrets: list[str], file: Path | None) -> dict[str, str]:
 def _asked(found: list[tuple[str, Json]], given: dict[str, str]) -> dict[str, str]:
     """What the person at the terminal says."""
     told: dict[str, str] = {}
+    counted = asked_by(found)
     for _, document in found:
         definition = definition_of(document)
-        name = definition.get("name", "") if isinstance(definition, dict) else ""
+        name = name_of(definition)
         for path in confidential.asked(definition):
-            if path not in given and f"{name}:{path}" not in given:
-                told[f"{name}:{path}"] = getpass.getpass(f"{name} {path}: ")
+            alone = path in given and counted[path] == 1
+            if not alone and f"{name}:{path}" not in {**given, **told}:
+                told[f"{name}:{path}"] = getpass.getpass(plain(f"{name} {path}: "))
     return told
 
 

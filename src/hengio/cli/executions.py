@@ -8,21 +8,19 @@ from typing import Any
 
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
 from hengio import codec
 from hengio.cli import summary, tables
-from hengio.cli.follow import LEVELS, MARKS
 from hengio.cli.jobs import at_desk
+from hengio.cli.marks import LEVELS, MARKS
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import assembled, escape, print_json, said
 from hengio.cli.when import moment, shown
 from hengio.clock import to_iso
 from hengio.errors import HengioError, Refused
 from hengio.model.event import Event
 from hengio.model.execution import Execution, ExecutionFilter, ExecutionState
-from hengio.service.executions import Again, Shown
+from hengio.service.executions import Again, Cancelled, Shown
 from hengio.service.following import polled
 from hengio.wiring.desk import Desk
 
@@ -149,7 +147,7 @@ def present(found: Shown, told: dict[str, Any], *, full: bool) -> None:
     """An execution for people."""
     console, execution = Console(highlight=False), found.execution
     console.print(
-        Text.assemble((found.name, "bold"), f" version {execution.job_version}  ", tables.state(execution.state.value))
+        assembled((found.name, "bold"), f" version {execution.job_version}  ", tables.state(execution.state.value))
     )
     for label, value in (
         ("execution", execution.id),
@@ -161,7 +159,7 @@ def present(found: Shown, told: dict[str, Any], *, full: bool) -> None:
         if value is not None:
             console.print(f"  [dim]{label:<11}[/] {escape(str(value))}", soft_wrap=True)
     if execution.failure is not None:
-        console.print(Text(f"  {execution.failure.code}: {execution.failure.message}", style="red"), soft_wrap=True)
+        console.print(said(f"  {execution.failure.code}: {execution.failure.message}", style="red"), soft_wrap=True)
     console.print()
     for one in told["steps"]:
         _present_step(console, one, full=full)
@@ -176,19 +174,17 @@ def _present_step(console: Console, one: dict[str, Any], *, full: bool) -> None:
     mark, style = MARKS.get(one["status"], ("·", ""))
     counted = [f"{word} {one[word]}" for word in ("visit", "attempt") if one[word] > 1]
     took = "" if one["status"] == "skipped" else f"{one['duration_ms']:,.1f} ms"
-    line = Text.assemble(
-        (mark, style), f" {one['id']}  ", (one["kind"], style), f"  {took}  ", (", ".join(counted), "dim")
-    )
+    line = assembled((mark, style), f" {one['id']}  ", (one["kind"], style), f"  {took}  ", (", ".join(counted), "dim"))
     console.print(line, soft_wrap=True)
     if "failure" in one:
         failure = one["failure"]
-        console.print(Text(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
+        console.print(said(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
     if "masked" in one:
-        console.print(Text(f"    sensitive values masked: {one['masked']}", style="dim"), soft_wrap=True)
+        console.print(said(f"    sensitive values masked: {one['masked']}", style="dim"), soft_wrap=True)
     if one["output"] is not None:
         text = codec.encode(one["output"]).decode()
         console.print(
-            Text(f"    {text if full or len(text) <= 400 else text[:400] + '…'}", style="dim"), soft_wrap=True
+            said(f"    {text if full or len(text) <= 400 else text[:400] + '…'}", style="dim"), soft_wrap=True
         )
 
 
@@ -248,24 +244,35 @@ def _say(line: dict[str, Any], *, as_json: bool) -> None:
     ]
     if "failure" in line:
         parts.append((f"  {line['failure']['code']}: {line['failure']['message']}", "red"))
-    Console(highlight=False).print(Text.assemble(*parts), soft_wrap=True)
+    Console(highlight=False).print(assembled(*parts), soft_wrap=True)
 
 
 def cancel_executions(execution_ids: list[str], *, data_dir: Path | None, as_json: bool) -> int:
-    """Cancel each; the first that can not be ends the command with its error."""
+    """Cancel each. The error of a single one is the command's; of several each has its report, and 10 says that one of
+    them could not be cancelled."""
     if not execution_ids:
         raise Refused("name the executions to cancel")
-
-    async def cancel(desk: Desk) -> dict[str, ExecutionState]:
-        return {one: await desk.executions.cancel(one, by=person()) for one in execution_ids}
-
-    told = at_desk(cancel, data_dir=data_dir)
+    told = at_desk(lambda desk: desk.executions.cancel_each(execution_ids, by=person()), data_dir=data_dir)
+    if len(told) == 1 and told[0].problem is not None:
+        raise told[0].problem
     if as_json:
-        print_json([{"execution_id": one, "state": state.value} for one, state in told.items()])
+        print_json([_cancelled(one) for one in told])
     else:
-        for one, state in told.items():
-            Console(highlight=False).print(Text.assemble(f"{one} ", tables.state(state.value)), soft_wrap=True)
-    return 0
+        console = Console(highlight=False)
+        for one in told:
+            end = said(_problem(one), "red") if one.state is None else tables.state(one.state.value)
+            console.print(assembled(f"{one.execution_id} ", end), soft_wrap=True)
+    return summary.FAILED_EXIT if any(one.problem for one in told) else 0
+
+
+def _cancelled(one: Cancelled) -> dict[str, Any]:
+    """As JSON; `problem` is there if it could not be cancelled."""
+    told = {"execution_id": one.execution_id, "state": None if one.state is None else one.state.value}
+    return told if one.problem is None else {**told, "problem": _problem(one)}
+
+
+def _problem(one: Cancelled) -> str:
+    return "" if one.problem is None else one.problem.message
 
 
 def rerun(execution_id: str, how: Again, *, data_dir: Path | None, as_json: bool) -> int:

@@ -13,20 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from hengio import codec
+from hengio.cli.marks import LEVELS, MARKS
+from hengio.cli.present import assembled, said
 from hengio.cli.tape import replaying
 from hengio.model.event import Event
 from hengio.model.job import Job
 
-MARKS = {
-    "waiting": ("·", "dim"),
-    "not run": ("·", "dim"),
-    "running": ("▶", "cyan"),
-    "success": ("✔", "green"),
-    "failed": ("✘", "red"),
-    "skipped": ("–", "dim"),
-    "cancelled": ("■", "yellow"),
-    "lost": ("?", "yellow"),
-}
 WIDE = 72
 """Columns of a terminal from which fuel and output sizes are shown."""
 MEND = "the stored binary was altered: hengio module register with the same binary as before writes it again"
@@ -36,7 +28,6 @@ _AGAIN = {
     "dead_letter": "its retries are used up; again:  hengio deadletter redrive",
 }
 """What can be done with an execution that ended so."""
-LEVELS = {"debug": "dim", "info": "blue", "warn": "yellow", "error": "red"}
 
 
 class Follower:
@@ -65,7 +56,7 @@ class Follower:
 
     def warn(self, text: str) -> None:
         """Say something above the table."""
-        self._console.print(Text.assemble(("warning ", "yellow"), text))
+        self._console.print(assembled(("warning ", "yellow"), text))
 
     def on_event(self, event: Event) -> None:
         """Take in an event."""
@@ -79,7 +70,7 @@ class Follower:
                 self._tell_outside(event.execution_id, event.step_id, data)
             case "step.log":
                 style = LEVELS.get(data["level"], "")
-                line = Text.assemble((f"{data['level']:>5} ", style), (f"{event.step_id}: ", "bold"), data["message"])
+                line = assembled((f"{data['level']:>5} ", style), (f"{event.step_id}: ", "bold"), data["message"])
                 self._console.print(line, soft_wrap=True)
             case _:
                 pass
@@ -89,7 +80,7 @@ class Follower:
         """A failed attempt in a line of its own: the table shows only the latest."""
         if data["status"] in ("failed", "lost"):
             what = f"attempt {data['attempt']} {data['kind']}: {data['failure']['message']}"
-            self._console.print(Text.assemble((" fail ", "red"), (f"{step_id}: ", "bold"), what), soft_wrap=True)
+            self._console.print(assembled((" fail ", "red"), (f"{step_id}: ", "bold"), what), soft_wrap=True)
 
     def _tell_outside(self, execution_id: str, step_id: str, data: dict[str, Any]) -> None:
         """What the module was denied, with what would grant it, and how its failure can be looked into."""
@@ -98,27 +89,27 @@ class Follower:
             command = f"--grant {shlex.quote(detail['module'] + '=' + grant)} would grant it"
             if grant in detail.get("denied_by_step", ()):
                 command = "it is not in the step's `permissions`"
-            line = Text.assemble(("denied ", "yellow"), (f"{step_id}: ", "bold"), f"{grant}   {command}")
+            line = assembled(("denied ", "yellow"), (f"{step_id}: ", "bold"), f"{grant}   {command}")
             self._console.print(line, soft_wrap=True)
         if data["status"] == "failed" and "tape" in detail:
             command = replaying(execution_id, step_id, visit=data["visit"], attempt=data["attempt"])
-            self._console.print(Text.assemble((" tape ", "dim"), (f"{step_id}: ", "bold"), command), soft_wrap=True)
+            self._console.print(assembled((" tape ", "dim"), (f"{step_id}: ", "bold"), command), soft_wrap=True)
 
     def show_output(self, answer: dict[str, Any], *, place: Callable[[str], str]) -> None:
         """What the last step that has one put out, unless the job failed, and the files that were written."""
         last = next((step for step in reversed(answer["steps"]) if step["output"] is not None), None)
         if last is not None and answer["status"] == "success" and not self._console.quiet:
-            self._console.print(Text(f"output of {last['id']}", style="dim"))
+            self._console.print(said(f"output of {last['id']}", style="dim"))
             self._console.print_json(codec.encode(last["output"]).decode(), ensure_ascii=False)
         for path in answer["files"]:
-            self._console.print(Text(f"wrote {place(path)}", style="dim"), soft_wrap=True)
+            self._console.print(said(f"wrote {place(path)}", style="dim"), soft_wrap=True)
 
     def show_end(self, answer: dict[str, Any]) -> None:
         """The outcome, in a line, and why if it failed."""
         good = answer["status"] == "success"
         self._console.print()
         self._console.print(
-            Text.assemble(
+            assembled(
                 (f"{answer['status']} ", "bold green" if good else "bold red"),
                 f"in {answer['duration_ms'] / 1000:.2f} s",
                 (f"   execution {answer['execution_id']}", "dim"),
@@ -126,14 +117,14 @@ class Follower:
             soft_wrap=True,
         )
         if "failure" in answer:
-            failure = Text(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red")
+            failure = said(f"{answer['failure']['code']}: {answer['failure']['message']}", style="red")
             self._console.print(failure, soft_wrap=True)
             for item in _listed(answer["failure"].get("details")):
-                self._console.print(Text(f"  {item}", style="red"), soft_wrap=True)
+                self._console.print(said(f"  {item}", style="red"), soft_wrap=True)
             if answer["failure"]["code"] == "digest_mismatch":
-                self._console.print(Text(f"  {MEND}", style="dim"), soft_wrap=True)
+                self._console.print(said(f"  {MEND}", style="dim"), soft_wrap=True)
             if (command := _AGAIN.get(answer["status"])) is not None:
-                self._console.print(Text(f"  {command} {answer['execution_id']}", style="dim"), soft_wrap=True)
+                self._console.print(said(f"  {command} {answer['execution_id']}", style="dim"), soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -155,13 +146,13 @@ def _row(step_id: str, state: dict[str, Any]) -> list[Text]:
     mark, style = MARKS[status]
     took, detail = state.get("duration_ms"), state.get("detail") or {}
     return [
-        Text(mark, style=style),
-        Text(step_id, style="bold" if status == "running" else ""),
-        Text(state["kind"] if status == "failed" else status, style=style),
-        Text("" if took is None or status == "skipped" else f"{took:,.1f} ms"),
-        Text(_fuel(detail)),
-        Text(_bytes(state.get("output_size") or 0)),
-        Text(_remark(state), style="dim"),
+        said(mark, style=style),
+        said(step_id, style="bold" if status == "running" else ""),
+        said(state["kind"] if status == "failed" else status, style=style),
+        said("" if took is None or status == "skipped" else f"{took:,.1f} ms"),
+        said(_fuel(detail)),
+        said(_bytes(state.get("output_size") or 0)),
+        said(_remark(state), style="dim"),
     ]
 
 

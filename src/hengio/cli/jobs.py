@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import codec, log, settings
 from hengio.cli import tables
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.sure import check
 from hengio.cli.when import shown
 from hengio.clock import to_iso

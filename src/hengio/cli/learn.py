@@ -11,12 +11,11 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.module import Given, context_of, named_connections, open_world
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.grants.propose import Proposal, propose
 from hengio.model.grant import Grant

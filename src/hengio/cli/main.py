@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -272,14 +272,13 @@ def main(
 
 def run() -> None:
     """The entry point: errors become one message and an exit code by kind (`hengio.errors`), never a traceback."""
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # As JSON the library hands its own errors over; to people it tells them itself, with the usage.
+        code = app(standalone_mode=not as_json)
         sys.stdout.flush()
     except HengioError as error:
-        from hengio.cli.present import show_error
-
-        show_error(error, as_json="--json" in sys.argv)
-        sys.exit(error.exit_code)
+        _fail(error, as_json=as_json)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
@@ -289,6 +288,21 @@ def run() -> None:
         _drop_output()
         sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
         sys.exit(Unavailable.exit_code)
+    except typer.Abort:
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - nothing is outside of this
+        from hengio.cli.failures import internal, usage
+
+        _fail(usage(error) or internal(error), as_json=as_json)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: HengioError, *, as_json: bool) -> NoReturn:
+    from hengio.cli.present import show_error
+
+    show_error(error, as_json=as_json)
+    sys.exit(error.exit_code)
 
 
 def _drop_output() -> None:

@@ -10,13 +10,11 @@ from pathlib import Path
 import msgspec
 from pydantic import SecretStr
 from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.outcome import outcome_json, show_outcome
-from hengio.cli.present import print_json
+from hengio.cli.present import assembled, escape, print_json
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import write
 from hengio.codec import Json
@@ -132,7 +130,7 @@ def test_file(
         console = Console(highlight=False)
         show_outcome(console, outcome)
         for grant in outcome.denials:
-            console.print(Text.assemble(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
+            console.print(assembled(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
     return 0 if outcome.kind is OutcomeKind.SUCCEEDED else FAILED_EXIT
 
 
@@ -229,7 +227,7 @@ def _show_facts(file: Path, facts: ModuleFacts) -> None:
         ("memory", f"{facts.memory_minimum_bytes >> 10:,} KiB at least, declared maximum {most}"),
         ("made with", ", ".join((*facts.languages, *facts.tools)) or "not stated"),
     ):
-        lines.append(Text.assemble((f"{name:<16}", "dim"), value))
+        lines.append(assembled((f"{name:<16}", "dim"), value))
     console.print(f"[bold]{escape(str(file))}[/] can run here")
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
 from hengio import codec
-from hengio.cli.follow import LEVELS
+from hengio.cli.marks import LEVELS
+from hengio.cli.present import assembled, escape, said
 from hengio.model.outcome import Outcome, OutcomeKind
 
 
@@ -39,14 +38,14 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 def show_outcome(console: Console, outcome: Outcome) -> None:
     """For people. What was denied is for the command to tell, which knows what would allow it."""
     for line in outcome.logs:
-        console.print(Text.assemble((f"{line.level:>5} ", LEVELS.get(line.level, "")), line.message), soft_wrap=True)
+        console.print(assembled((f"{line.level:>5} ", LEVELS.get(line.level, "")), line.message), soft_wrap=True)
     if outcome.logs_dropped:
         console.print(f"[dim]{outcome.logs_dropped} more log lines were dropped[/]")
     good = outcome.kind is OutcomeKind.SUCCEEDED
     if outcome.reply is not None and good:
         console.print_json(bytes(outcome.reply.output).decode())
     console.print(
-        Text.assemble(
+        assembled(
             (outcome.kind.value, "bold green" if good else "bold red"),
             f"   fuel {outcome.fuel_used:,}{'' if outcome.fuel_exact else ' at least'}"
             f"   peak memory {outcome.peak_memory_bytes >> 10:,} KiB"
@@ -54,8 +53,8 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
         )
     )
     if outcome.failure is not None:
-        console.print(Text(f"{outcome.failure.code}: {outcome.failure.message}", style="red"), soft_wrap=True)
+        console.print(said(f"{outcome.failure.code}: {outcome.failure.message}", style="red"), soft_wrap=True)
         if outcome.failure.details is not None:
-            console.print(Text(codec.encode(outcome.failure.details).decode(), style="dim"), soft_wrap=True)
+            console.print(said(codec.encode(outcome.failure.details).decode(), style="dim"), soft_wrap=True)
     for frame in outcome.backtrace:
         console.print(f"  [dim]at[/] {escape(frame.function)}")

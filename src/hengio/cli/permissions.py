@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import log, settings
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.errors import Refused
 from hengio.grants.check import read
 from hengio.model.module import Module

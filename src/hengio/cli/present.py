@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as _escape
 from rich.text import Text
 
+from hengio.definition.words import plain
 from hengio.errors import HengioError
+
+__all__ = ["assembled", "escape", "plain", "print_json", "said", "show_error", "show_problems"]
 
 
 def print_json(value: Any) -> None:
@@ -21,6 +24,31 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def escape(text: str) -> str:
+    """A text that others chose, for a line with markup: it neither marks anything up nor reaches the terminal."""
+    return _escape(plain(text))
+
+
+def said(text: str, style: str = "") -> Text:
+    """A text that others chose, in one line and in a style."""
+    return Text(plain(text), style=style)
+
+
+def assembled(*parts: str | Text | tuple[str, str]) -> Text:
+    """A line of parts, each alone or with its style, in which nothing but the styles reaches the terminal."""
+    return Text.assemble(*(_shown(part) for part in parts))
+
+
+def _shown(part: str | Text | tuple[str, str]) -> str | Text | tuple[str, str]:
+    match part:
+        case str():
+            return plain(part)
+        case (text, style):
+            return plain(text), style
+        case _:
+            return part
+
+
 def show_error(error: HengioError, *, as_json: bool) -> None:
     """What went wrong, where and what to do, on standard error; as JSON also `{"error": …}` on standard output."""
     if as_json:
@@ -28,7 +56,7 @@ def show_error(error: HengioError, *, as_json: bool) -> None:
         told = {"code": error.code, "message": error.message, "hint": error.hint, "problems": problems}
         print_json({"error": told})
     console = Console(stderr=True, highlight=False)
-    console.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
+    console.print(assembled(("error: ", "bold red"), error.message), soft_wrap=True)
     for problem in error.problems:
         console.print(f"  [cyan]{escape(problem.path)}[/] {escape(problem.message)}", soft_wrap=True)
         if problem.hint:
@@ -42,9 +70,7 @@ def show_problems(file: Path, answer: dict[str, Any]) -> None:
     console = Console(highlight=False)
     for word, style in (("errors", "red"), ("warnings", "yellow")):
         for problem in answer[word]:
-            line = Text.assemble(
-                (f"{word[:-1]} ", f"bold {style}"), (problem["path"], "cyan"), f" {problem['message']}"
-            )
+            line = assembled((f"{word[:-1]} ", f"bold {style}"), (problem["path"], "cyan"), f" {problem['message']}")
             console.print(line, soft_wrap=True)
             if problem["hint"]:
                 console.print(f"    [dim]{escape(problem['hint'])}[/]", soft_wrap=True)

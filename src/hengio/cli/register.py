@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import log, settings
 from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.model.module import Module
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.wiring import process

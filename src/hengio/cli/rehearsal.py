@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from hengio import codec, log, settings
 from hengio.cli import summary
-from hengio.cli.follow import MARKS
 from hengio.cli.inputs import read_json
 from hengio.cli.job import document_of
-from hengio.cli.present import print_json
+from hengio.cli.marks import MARKS
+from hengio.cli.present import assembled, print_json, said
 from hengio.codec import Json
 from hengio.definition.parse import InvalidDefinition
 from hengio.storage.protocol import StoredJob
@@ -78,28 +77,28 @@ async def _told(stage: Stage, stored: StoredJob, done: Rehearsed, *, full: bool)
 def _show(told: dict[str, Any], *, full: bool) -> None:
     console = Console(highlight=False)
     for warning in told["warnings"]:
-        console.print(Text.assemble(("warning ", "yellow"), warning), soft_wrap=True)
+        console.print(assembled(("warning ", "yellow"), warning), soft_wrap=True)
     for step in told["steps"]:
         mark, style = MARKS.get(step["status"], ("·", ""))
-        console.print(Text.assemble((mark, style), f" {step['id']}  ", (step["kind"], style)), soft_wrap=True)
+        console.print(assembled((mark, style), f" {step['id']}  ", (step["kind"], style)), soft_wrap=True)
         if "failure" in step:
             failure = step["failure"]
-            console.print(Text(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
+            console.print(said(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
         for change in told["changes"]:
             if (change["step"], change["visit"]) == (step["id"], step["visit"]):
                 _show_change(console, change, full=full)
     count = len(told["changes"])
     changes = "1 change" if count == 1 else f"{count} changes"
     console.print()
-    console.print(Text.assemble((told["status"], "bold"), f", a dry run: {changes} would have been made"))
+    console.print(assembled((told["status"], "bold"), f", a dry run: {changes} would have been made"))
 
 
 def _show_change(console: Console, change: dict[str, Any], *, full: bool) -> None:
     """A change and what it is made of, a line each, long ones cut unless all is wanted."""
-    console.print(Text.assemble(("    would change ", "yellow"), change["kind"]))
+    console.print(assembled(("    would change ", "yellow"), change["kind"]))
     for key, value in change.items():
         if key in {"kind", "step", "visit"} or value is None:
             continue
         text = value if isinstance(value, str) else codec.encode(value).decode()
         shown = text if full or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-        console.print(Text.assemble((f"      {key:<12} ", "dim"), shown), soft_wrap=True)
+        console.print(assembled((f"      {key:<12} ", "dim"), shown), soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 from hengio import log, settings
 from hengio.cli.inputs import read_bytes
 from hengio.cli.outcome import outcome_json, show_outcome
-from hengio.cli.present import print_json
+from hengio.cli.present import assembled, print_json, said
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import about, counted, described, load
 from hengio.errors import NotFound
@@ -93,19 +93,19 @@ def _show(tape: Tape, replayed: Replayed, outcome: Outcome) -> None:
     if replayed.identical:
         fuel = f"fuel {replayed.expected.fuel_used:,}" if replayed.fuel == "equal" else f"fuel {replayed.fuel}"
         told = f"{counted(tape)}, {replayed.expected.output_size:,} bytes of output, {fuel}"
-        console.print(Text.assemble(("identical", "bold green"), f"   {told}"), soft_wrap=True)
+        console.print(assembled(("identical", "bold green"), f"   {told}"), soft_wrap=True)
         return
     found = replayed.divergence
     if found is None:
         message = f"the tape was full after {counted(tape)}; as far as it goes, the call is the same"
-        console.print(Text.assemble(("not known", "bold yellow"), f"   {message}"), soft_wrap=True)
+        console.print(assembled(("not known", "bold yellow"), f"   {message}"), soft_wrap=True)
         return
     where = "at the end" if found.event is None else f"at event {found.event} of {len(tape.events)}"
-    console.print(Text.assemble(("different", "bold red"), f"   {where}"), soft_wrap=True)
-    console.print(Text.assemble(("  recorded ", "dim"), found.expected), soft_wrap=True)
-    console.print(Text.assemble(("  came     ", "dim"), found.came), soft_wrap=True)
+    console.print(assembled(("different", "bold red"), f"   {where}"), soft_wrap=True)
+    console.print(assembled(("  recorded ", "dim"), found.expected), soft_wrap=True)
+    console.print(assembled(("  came     ", "dim"), found.came), soft_wrap=True)
     if tape.redacted:
         reason = "the tape has redacted values; a module that computes with one can not repeat itself"
-        console.print(Text(f"  {reason}", style="dim"), soft_wrap=True)
+        console.print(said(f"  {reason}", style="dim"), soft_wrap=True)
     if found.event is None:
         show_outcome(console, outcome)

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hengio.cli.present import said
+
 _ANY_WIDTH = 10_000
 Cell = str | Text
 
@@ -15,18 +17,19 @@ Cell = str | Text
 def show(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, none: str, right: Sequence[str] = ()) -> None:
     """Print rows under headings, those of `right` flush right; `none` if there are no rows."""
     console = Console(highlight=False)
+    texts = [[said(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     if not rows:
         console.print(none)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in headings:
         table.add_column(heading, no_wrap=True, justify="right" if heading in right else "left")
-    for row in rows:
+    for row in texts:
         table.add_row(*row)
     if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width:
         console.print(table)
         return
-    for row in rows:
+    for row in texts:
         _block(console, headings, row)
 
 
@@ -44,9 +47,10 @@ def state(word: str) -> Text:
     return Text(word, style=colours.get(word, ""))
 
 
-def _block(console: Console, headings: Sequence[str], row: Sequence[Cell]) -> None:
+def _block(console: Console, headings: Sequence[str], row: Sequence[Text]) -> None:
     """The first cell in a line, the others with their headings below it, as many in a line as fit."""
-    console.print(row[0] if isinstance(row[0], Text) else Text(row[0], style="bold"), soft_wrap=True)
+    row[0].stylize("" if row[0].style else "bold")
+    console.print(row[0], soft_wrap=True)
     line = Text()
     for heading, cell in zip(headings[1:], row[1:], strict=True):
         if not str(cell):

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import log, settings
 from hengio.cli.inputs import read_bytes
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.errors import NotFound, Refused
 from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.tape import Tape

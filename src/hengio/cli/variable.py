@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import STDIN, read_bytes
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import escape, print_json
 from hengio.clock import to_iso
 from hengio.codec import Json
 from hengio.errors import NotFound, Refused

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hengio.clock import SECOND, Micros, SystemClock, to_datetime
+from hengio.definition import words
 from hengio.errors import Refused
 
-_AGO = re.compile(r"(\d+)([smhd])")
+_AGO = re.compile(r"[0-9]+[smhd]")
+_MOST_DIGITS = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+EARLIEST: Micros = 0
+LATEST: Micros = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -18,12 +24,25 @@ def shown(moment: Micros | None) -> str:
 
 
 def moment(text: str, *, option: str) -> Micros:
-    """`2026-11-24T08:00Z` (without a zone: UTC), or `90m` for ninety minutes ago. Raises `Refused`."""
-    if ago := _AGO.fullmatch(text):
-        return SystemClock().now() - int(ago[1]) * _SECONDS[ago[2]] * SECOND
+    """`2026-11-24T08:00Z` (without a zone: UTC), or `90m` for ninety minutes ago. Raises `Refused`, also
+    for one outside the years 1970 to 9999."""
+    when = _ago(text) if _AGO.fullmatch(text) else _written(text, option)
+    if not EARLIEST <= when <= LATEST:
+        raise Refused(f"{option} '{words.cut(text)}' is no moment between the years 1970 and 9999")
+    return when
+
+
+def _ago(text: str) -> Micros:
+    """That long before now; more digits than any moment needs count as too long ago."""
+    count, unit = text[:-1], text[-1]
+    return -1 if len(count) > _MOST_DIGITS else SystemClock().now() - int(count) * _SECONDS[unit] * SECOND
+
+
+def _written(text: str, option: str) -> Micros:
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refused(f"{option} {text!r} is no moment", hint="write 2026-11-24T08:00Z, or 90m, 12h, 2d ago") from error
+        hint = "write 2026-11-24T08:00Z, or 90m, 12h, 2d ago"
+        raise Refused(f"{option} {words.shown(text)} is no moment", hint=hint) from error
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return round(when.timestamp() * SECOND)
+    return (when - _EPOCH) // _MICROSECOND

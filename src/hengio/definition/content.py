@@ -15,6 +15,7 @@ from hengio.definition.headers import settable
 from hengio.definition.templates import is_template
 from hengio.errors import Refused
 from hengio.grants.check import fault
+from hengio.ids import is_id
 from hengio.model.grant import PERMISSIONS, Grant
 from hengio.model.job import Job
 from hengio.model.outcome import OutcomeKind
@@ -22,12 +23,15 @@ from hengio.model.policy import Retry
 from hengio.model.reference import FORMS, is_reference
 from hengio.model.step import Step
 
+MOST_LETTERS = 255
+"""Of the name of a job."""
+
 
 def check_job(job: Job, findings: Findings) -> None:
     """Tell what is wrong with the job's own fields, and what this version keeps but does not do."""
     ranges.check(msgspec.structs.asdict(job), ranges.JOB, findings, "$")
-    if not job.name.strip():
-        findings.error("$.name", "a job needs a name")
+    if problem := name_fault(job.name):
+        findings.error("$.name", problem)
     webhook = job.triggers.webhook
     if webhook.rate_limit is not None:
         limit = msgspec.structs.asdict(webhook.rate_limit)
@@ -38,6 +42,18 @@ def check_job(job: Job, findings: Findings) -> None:
         findings.warn("$.schedule", f"the schedule is kept and does nothing: {by_hand}")
     if webhook.enabled:
         findings.warn("$.triggers.webhook", f"the webhook is kept and does nothing: {by_hand}")
+
+
+def name_fault(name: str) -> str:
+    """Why a job cannot be called so; empty if it can. An id is how people name a job beside its name, so no name is
+    one."""
+    if not name.strip():
+        return "a job needs a name"
+    if len(name) > MOST_LETTERS:
+        return f"a job's name has at most {MOST_LETTERS} characters, not {len(name)}"
+    if not words.is_plain(name):
+        return "a job's name has no control characters or line breaks"
+    return "a job's name is not a UUID: ids of jobs are" if is_id(name) else ""
 
 
 def check_step(step: Step, findings: Findings, path: str) -> None:

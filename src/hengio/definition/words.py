@@ -12,6 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 _PLAIN_KEY = re.compile(r"[^\W\d][\w-]*")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What does something to a terminal instead of being a letter: controls, breaks of lines, turns of direction."""
 _SHOWN = 40
 _LISTED = 16
 _COMPARED = 16
@@ -52,6 +54,16 @@ def listed(names: Iterable[str]) -> str:
 def cut(name: str) -> str:
     """A name, cut after 40 characters."""
     return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+
+
+def is_plain(text: str) -> bool:
+    """Whether every letter of it can be shown: no control characters, line breaks or changes of direction."""
+    return _CONTROLS.search(text) is None
+
+
+def plain(text: str) -> str:
+    """The text with what cannot be shown spelt out: `\\n`, `\\x1b`."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def close(name: str, known: Iterable[str]) -> str:

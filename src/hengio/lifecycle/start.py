@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from hengio import codec
 from hengio.clock import Clock, Micros
 from hengio.codec import Json, Raw
+from hengio.definition import words
 from hengio.dispatch.protocol import Dispatcher
-from hengio.errors import Conflict
+from hengio.errors import Conflict, Refused
 from hengio.ids import new_id
 from hengio.lifecycle.journal import Journal
 from hengio.model.execution import Execution, ExecutionState, StepRun, TriggerSource
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import Begin, Existing, Storage, StoredJob, Work
+
+MOST_INPUT_BYTES = 1 << 20
+MOST_KEY_LETTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ class Starter:
         """Write a new execution with `given` as its input and publish it.
 
         Under an `idempotency_key` that the job has seen, the first execution of that key instead (H2.6). Raises
-        `Conflict` for a job that is disabled, or whose overlap is `skip` while an execution of it is not over;
-        `Unavailable` if it cannot be written.
+        `Refused` for a key that is empty, has more than 255 characters or control characters, and for an input of more
+        than 1 MiB; `Conflict` for a job that is disabled, or whose overlap is `skip` while an execution of it is not
+        over; `Unavailable` if it cannot be written.
         """
         job = stored.job
         if not job.enabled:
@@ -49,6 +54,7 @@ class Starter:
             if known is not None:
                 return known
             raise Conflict(f"job '{job.name}' is disabled", hint="enable it first")
+        _check_key(idempotency_key)
         now = self.clock.now()
         new = execution_id or new_id()
         execution = Execution(
@@ -57,7 +63,7 @@ class Starter:
             job_version=stored.version,
             state=ExecutionState.PENDING,
             trigger=trigger,
-            input=Raw(codec.encode(given)),
+            input=encoded(given),
             root_id=new,
             created_at=now,
             due_at=now,
@@ -86,6 +92,20 @@ class Starter:
         if isinstance(answer, Existing):
             return await self.storage.executions.load(answer.execution_id)
         return execution
+
+
+def encoded(given: Json) -> Raw:
+    """The input of an execution as it is stored; `Refused` if it is larger than 1 MiB."""
+    data = codec.encode(given)
+    if len(data) > MOST_INPUT_BYTES:
+        message = f"the input has {len(data)} bytes, and at most {MOST_INPUT_BYTES} are taken"
+        raise Refused(message, hint="put the data into a file, and its key into the input")
+    return Raw(data)
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not (0 < len(key) <= MOST_KEY_LETTERS and words.is_plain(key)):
+        raise Refused(f"an idempotency key has 1 to {MOST_KEY_LETTERS} characters, none of them a control character")
 
 
 def exclusive(stored: StoredJob) -> bool:

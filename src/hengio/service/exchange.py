@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +17,7 @@ from msgspec import Struct
 from hengio import codec
 from hengio.clock import to_iso
 from hengio.codec import Json
-from hengio.definition import confidential
+from hengio.definition import confidential, words
 from hengio.definition.parse import MAX_BYTES, InvalidDefinition, canonical, read
 from hengio.errors import HengioError, Problem, Refused
 from hengio.service.jobs import JobService
@@ -22,6 +26,12 @@ from hengio.storage.protocol import StoredJob
 FORMAT = 1
 MOST_FILES = 10_000
 MOST_BYTES = 256 << 20
+MOST_MEMBER_BYTES = 4 * MAX_BYTES
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError),
+    *(RuntimeError, ValueError, IndexError, OverflowError, MemoryError),
+)
+"""What `zipfile` and the decompressors behind it raise for bytes that somebody altered or encrypted."""
 Clash = Literal["copy", "replace", "refuse"]
 
 
@@ -73,16 +83,23 @@ class Exchange:
     ) -> list[Item]:
         """Import each definition (its source, and the document); what is refused does not keep the others out.
 
-        `secrets` by what placeholders ask for, also as `JOB:PATH` for one job of several.
+        `secrets` by what placeholders ask for: `JOB:PATH`, or `PATH` where a single one of the definitions asks for it.
         """
-        return [await self._one(source, document, secrets=secrets, clash=clash, by=by) for source, document in found]
+        taken = {stored.job.name for stored in await self.jobs.storage.jobs.all()}
+        secrets = _unambiguous(found, secrets)
+        return [
+            await self._one(source, document, secrets=secrets, clash=clash, by=by, taken=taken)
+            for source, document in found
+        ]
 
-    async def _one(self, source: str, document: Json, *, secrets: Mapping[str, str], clash: Clash, by: str) -> Item:
+    async def _one(
+        self, source: str, document: Json, *, secrets: Mapping[str, str], clash: Clash, by: str, taken: set[str]
+    ) -> Item:
         definition = definition_of(document)
-        name = str(definition.get("name", "")) if isinstance(definition, dict) else ""
+        name = name_of(definition)
         try:
+            _check_format(document)
             definition = confidential.filled(definition, _for(name, confidential.asked(definition), secrets))
-            taken = {stored.job.name for stored in await self.jobs.storage.jobs.all()}
             outcome: Literal["imported", "copied", "replaced"] = "imported"
             if name in taken:
                 definition, outcome = _clashing(definition, name, taken, clash)
@@ -90,6 +107,7 @@ class Exchange:
         except HengioError as error:
             problems = error.problems or (Problem("$", error.message, error.hint),)
             return Item(source=source, name=name, outcome="refused", problems=problems)
+        taken.add(stored.job.name)
         await self.jobs.audit("job.imported", stored, by=by)
         warnings = tuple(str(warning) for warning in report.warnings)
         return Item(
@@ -128,6 +146,16 @@ def definition_of(document: Json) -> Json:
     return document.get("job") if isinstance(document, dict) and "hengio_export" in document else document
 
 
+def name_of(definition: Json) -> str:
+    """What a definition calls its job; empty if it is none."""
+    return str(definition.get("name", "")) if isinstance(definition, dict) else ""
+
+
+def asked_by(found: Sequence[tuple[str, Json]]) -> Counter[str]:
+    """How many of the definitions ask for each secret."""
+    return Counter(path for _, document in found for path in confidential.asked(definition_of(document)))
+
+
 def zipped(exports: Sequence[tuple[str, Json]]) -> bytes:
     """A ZIP with a file for each job, and `index.json` that lists them."""
     buffer = io.BytesIO()
@@ -148,10 +176,26 @@ def _unzipped(data: bytes) -> Iterator[tuple[str, bytes]]:
             if len(parts) > MOST_FILES or sum(part.file_size for part in parts) > MOST_BYTES:
                 raise Refused(f"the archive unpacks to more than {MOST_BYTES >> 20} MiB or {MOST_FILES} files")
             for part in parts:
+                if part.file_size > MOST_MEMBER_BYTES:
+                    raise Refused(f"{part.filename} in the archive is larger than {MOST_MEMBER_BYTES >> 20} MiB")
                 with archive.open(part) as opened:
-                    yield part.filename, opened.read(MAX_BYTES * 4)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+                    yield part.filename, opened.read()
+    except _DAMAGED as error:
         raise Refused("the archive cannot be read: it is damaged or encrypted") from error
+
+
+def _check_format(document: Json) -> None:
+    """Refuse an export of a later form, whose meaning nobody knows here."""
+    if isinstance(document, dict) and document.get("hengio_export", FORMAT) != FORMAT:
+        told = words.shown(document["hengio_export"])
+        raise Refused(f"the export has the format {told}, and this version reads {FORMAT}")
+
+
+def _unambiguous(found: Sequence[tuple[str, Json]], secrets: Mapping[str, str]) -> dict[str, str]:
+    """The secrets without those that are given for a path alone while several definitions ask for that path: the same
+    path in two jobs is two secrets, and one of them would be told to the other's receiver."""
+    counted = asked_by(found)
+    return {path: value for path, value in secrets.items() if counted[path] <= 1}
 
 
 def _for(name: str, asked: Sequence[str], secrets: Mapping[str, str]) -> dict[str, str]:
@@ -159,7 +203,10 @@ def _for(name: str, asked: Sequence[str], secrets: Mapping[str, str]) -> dict[st
     values: dict[str, Any] = {path: secrets.get(f"{name}:{path}", secrets.get(path)) for path in asked}
     missing = [path for path, value in values.items() if value is None]
     if missing:
-        problems = [Problem(path, "this secret was left out of the export and must be given") for path in missing]
+        problems = [
+            Problem(path, "this secret was left out of the export and must be given", f"as {name}:{path}")
+            for path in missing
+        ]
         raise Refused(f"job '{name}' needs {len(missing)} secrets", problems=problems)
     return values
 

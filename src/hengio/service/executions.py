@@ -9,14 +9,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from hengio import codec
 from hengio.clock import Clock, Micros
-from hengio.codec import Json, Raw
+from hengio.codec import Json
 from hengio.definition.context import Context
 from hengio.errors import Conflict, HengioError, NotFound, Refused
 from hengio.ids import new_id
 from hengio.lifecycle.advance import Walk
 from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.rerun import copied, kept
-from hengio.lifecycle.start import Starter, exclusive
+from hengio.lifecycle.start import Starter, encoded, exclusive
 from hengio.model.audit import AuditAction, AuditEntry
 from hengio.model.execution import FINAL, Execution, ExecutionFilter, ExecutionState, StepRun
 from hengio.model.outcome import Failure
@@ -66,6 +66,14 @@ class Redriven(Struct, frozen=True, kw_only=True):
     problem: str | None = None
 
 
+class Cancelled(Struct, frozen=True, kw_only=True):
+    """What became of one of several that were to be cancelled: the state it is in now, or the error."""
+
+    execution_id: str
+    state: ExecutionState | None = None
+    problem: HengioError | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionService:
     """Sees to executions. `cancel_asked` wakes the worker of this process, if there is one."""
@@ -100,12 +108,23 @@ class ExecutionService:
         self.cancel_asked()
         return state
 
+    async def cancel_each(self, execution_ids: Sequence[str], *, by: str) -> list[Cancelled]:
+        """Cancel several; what cannot be is told, and does not keep the others."""
+        done: list[Cancelled] = []
+        for execution_id in execution_ids:
+            try:
+                state = await self.cancel(execution_id, by=by)
+                done.append(Cancelled(execution_id=execution_id, state=state))
+            except HengioError as error:
+                done.append(Cancelled(execution_id=execution_id, problem=error))
+        return done
+
     async def rerun(self, execution_id: str, how: Again, *, by: str) -> Execution:
         """Run an execution that is over again, keeping the results of steps that need not run again (H5.9).
 
         Its `root_id` is that of the first execution, so that receivers know repeated requests by their idempotency
         key. A dead letter is redriven by it. Raises `Conflict` if it is not over or was redriven, `NotFound`, and
-        `Refused` for a step that it did not run.
+        `Refused` for a step that it did not run, and for an input of more than 1 MiB.
         """
         return await self._rerun(await self.storage.executions.load(execution_id), how, by=by)
 
@@ -179,7 +198,7 @@ class ExecutionService:
             job_version=target.version,
             state=ExecutionState.PENDING,
             trigger="rerun",
-            input=source.input if how.given is UNSET else Raw(codec.encode(how.given)),
+            input=source.input if how.given is UNSET else encoded(how.given),
             root_id=source.root_id,
             created_at=now,
             due_at=now,
