@@ -103,7 +103,8 @@ def test_a_disabled_job_does_not_start(folder: Path, tmp_path: Path) -> None:
 def test_a_trigger_under_the_same_key_is_the_same_execution(folder: Path, tmp_path: Path) -> None:
     hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT 1")), **DB)
     first = hengio(folder, "job", "trigger", "shop", "--idempotency-key", "order-7")
-    assert hengio(folder, "job", "trigger", "shop", "--idempotency-key", "order-7") == first
+    again = hengio(folder, "job", "trigger", "shop", "--idempotency-key", "order-7")
+    assert (again["execution_id"], first["existing"], again["existing"]) == (first["execution_id"], False, True)
     assert "hengio serve runs it" in text(folder, "job", "trigger", "shop")
     assert len(hengio(folder, "execution", "list")) == 2
 
