@@ -52,7 +52,8 @@ KINDS = (
 )
 """A job for each way to be at work in a step that runs once more."""
 FILES = ("read", "write", "convert")
-"""Begun last: they end by themselves."""
+LATE = ("spin", "sqlite", *FILES)
+"""Begun last: they keep the processor busy, and files end by themselves."""
 ONCE_MORE = [("before", 1, "success"), ("step", 1, "lost"), ("step", 2, "success"), ("after", 1, "success")]
 
 
@@ -189,21 +190,15 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
         gate = Gate(postgres, mysql)
         await gate.close()
         names = [job["name"] for job in found]
-        slow = [name for name in names if name not in FILES]
-        executions = dict(zip(slow, await place.trigger(*slow), strict=True))
+        early = [name for name in names if name not in LATE]
+        executions = dict(zip(early, await place.trigger(*early), strict=True))
         async with place.serving() as server:
             await place.once(lambda: {f"/held/{one}" for one in ("get", "post", "once", "ask")} < answers.seen.keys())
-            await place.once(
-                lambda: (
-                    "/later" in answers.seen
-                    and min(out.moved, into.moved) >= len(LARGE) // 2
-                    and SPINNING in place.log()
-                )
-            )
-            await place.once(lambda: is_being_written(lite))
+            await place.once(lambda: "/later" in answers.seen and min(out.moved, into.moved) >= len(LARGE) // 2)
             await gate.waited_at()
-            executions |= dict(zip(FILES, await place.trigger(*FILES), strict=True))
-            await place.once(lambda: {f"/before/{name}" for name in FILES} < answers.seen.keys())
+            executions |= dict(zip(LATE, await place.trigger(*LATE), strict=True))
+            await place.once(lambda: {f"/before/{name}" for name in LATE} < answers.seen.keys())
+            await place.once(lambda: SPINNING in place.log() and is_being_written(lite))
             await place.once(lambda: len(list(place.aside.glob("hengio-*"))) >= len(FILES))
             server.kill()
             await place.once(lambda: not place.processes())

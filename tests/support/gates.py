@@ -41,7 +41,9 @@ class Gate:
                 await asyncio.sleep(0.05)
 
     async def _waited_at(self) -> bool:
-        [count] = await self._fetch("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        [count] = await self._fetch(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         if not count or self._mysql is None:
             return bool(count)
         query = "SELECT count(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'"
