@@ -125,9 +125,8 @@ def jobs(web: Web, mysql: bool) -> list[dict[str, Any]]:
 async def asleep(postgres: str, mysql: str | None) -> dict[str, int]:
     """How many of the statements run on each server."""
     connection = await asyncpg.connect(postgres)
-    found = {
-        "postgres": await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    }
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    found = {"postgres": await connection.fetchval(query)}
     await connection.close()
     if mysql is not None:
         query = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
