@@ -11,7 +11,19 @@ from typing import get_args
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import content, draft, outside, parse, placed, ranges, routes, shape, spellings, words
+from hengio.definition import (
+    confidential,
+    content,
+    draft,
+    outside,
+    parse,
+    placed,
+    ranges,
+    routes,
+    shape,
+    spellings,
+    words,
+)
 from hengio.definition.configs import CONFIGS
 from hengio.definition.findings import Findings
 from hengio.definition.flow import Flow
@@ -59,6 +71,7 @@ def validate(document: Json, *, catalog: Catalog | None = None) -> Report:
         job = _converted(document, findings)
     if parse.too_deep(document) is None:
         _check_configs(normal, findings)
+        confidential.check(document, findings)
     if job is not None:
         _check_meaning(job, findings, catalog)
     elif not findings.full and (drafted := draft.job(document)) is not None:

@@ -15,27 +15,41 @@ from hengio.redaction.mask import HIDDEN
 from hengio.redaction.redact import Sensitive, sensitive
 
 _SECRET = re.compile(
-    r"pass(word|phrase|wd)|^(pass|pwd|key)$|secret|token|private.?key|api.?key|access.?key|credential|authorization"
-    r"|cookie|signature|^sas$",
-    re.IGNORECASE,
+    r"token|secret|password|passwd|passphrase|apikey|privatekey|accesskey|authorization|signature|cookie|credential"
+    r"|^(pass|pwd|key|sas|sig)$"
 )
-_HEADER = re.compile(r"auth|key|token|secret|cookie|signature|password|credential", re.IGNORECASE)
+"""In names as `_plain` has them."""
+_HEADER = re.compile(r"auth|key|token|secret|cookie|signature|password|passwd|credential")
+_NONE = frozenset({"idempotencykey", "hostkey"})
 _LONG = 12
-_OPEN = re.compile(r"(url|type|scope|audience|_id|expires?)$", re.IGNORECASE)
+_OPEN = re.compile(r"(url|type|scope|audience|[_-]id|expires?)$", re.IGNORECASE)
 _OPEN_HEADERS = frozenset(
     {"accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "content-type", "user-agent"}
 )
 _USERINFO = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*?:)(?P<password>[^/\s]*)(?=@)")
 
+_LONELY = re.compile(r"^https?://([^/?#\s:@]+)@", re.IGNORECASE)
+_PARAMETER = re.compile(r"[?&]([^=&?#]+)=([^&#]*)")
+
 
 def is_secret(key: str) -> bool:
     """Whether what stands under that key is a password, a token or a key."""
-    return _SECRET.search(key) is not None and _OPEN.search(key) is None
+    name = _plain(key)
+    return name not in _NONE and _SECRET.search(name) is not None and _OPEN.search(key) is None
 
 
 def is_secret_header(name: str) -> bool:
     """Whether a header of that name proves who asks."""
-    return name.lower() not in _OPEN_HEADERS and _HEADER.search(name) is not None
+    plain = _plain(name)
+    return name.lower() not in _OPEN_HEADERS and plain not in _NONE and _HEADER.search(plain) is not None
+
+
+def url_secrets(text: str) -> Iterator[str]:
+    """What of a URL, or of the path of one, proves who asks, as it is written: the password, or of HTTP the user name
+    that stands for one, and the parameters with the name of a secret."""
+    yield from (found["password"] for found in _USERINFO.finditer(text))
+    yield from _LONELY.findall(text)
+    yield from (value for key, value in _PARAMETER.findall(text) if value and is_secret(unquote(key)))
 
 
 def secrets(name: str, value: Json) -> Iterator[Sensitive]:
@@ -66,6 +80,11 @@ def shown(value: Json) -> Json:
             return value
 
 
+def _plain(name: str) -> str:
+    """A name without its case and its hyphens."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
 def _shown(key: str, inner: Any) -> Json:
     if _hidden(key, inner):
         return HIDDEN
@@ -92,7 +111,7 @@ def _telling(header: str, value: Any) -> bool:
     """Whether a header's value is to be looked for. Short ones of other names, such as a version, stand everywhere."""
     if header.lower() in _OPEN_HEADERS:
         return False
-    return _HEADER.search(header) is not None or (isinstance(value, str) and len(value) >= _LONG and " " not in value)
+    return is_secret_header(header) or (isinstance(value, str) and len(value) >= _LONG and " " not in value)
 
 
 def _of_header(name: str, value: Any) -> Iterator[Sensitive]:

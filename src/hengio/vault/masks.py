@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from hengio.definition import confidential
 from hengio.definition.context import Context
 from hengio.definition.needs import Needs, needs
 from hengio.model.step import Step
-from hengio.redaction import parts
 from hengio.redaction.mask import IDLE, Mask
 from hengio.redaction.redact import Sensitive, sensitive
 from hengio.vault.book import ConnectionBook
@@ -108,10 +108,9 @@ def _variables(wanted: Needs, context: Context) -> Iterator[Sensitive]:
 
 
 def _written(config: dict[str, Any]) -> Iterator[Sensitive]:
-    """Passwords that an author wrote into the definition itself."""
-    for found in parts.secrets("definition", {key: config[key] for key in _TELLING if key in config}):
-        if "{{" not in found.text and "${" not in found.text:
-            yield found
+    """Passwords that an author wrote into the definition itself, also beside templates."""
+    for text in confidential.literals({key: config[key] for key in _TELLING if key in config}):
+        yield Sensitive("definition", text)
 
 
 NONE = Masks(ConnectionBook({}))
