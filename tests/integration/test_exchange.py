@@ -66,6 +66,19 @@ async def test_an_import_asks_for_what_the_export_left_out(exchange: Exchange) -
     assert stored.job.triggers.webhook.secret_key == "another"
 
 
+@pytest.mark.requirement("H7.2")
+async def test_a_text_with_a_secret_and_templates_goes_out_and_comes_in_as_a_whole(exchange: Exchange) -> None:
+    url, path = "https://h/${SHOP}?page=2&api_key=PLANTED${S}", "$.steps[0].config.url"
+    step = {"id": "a", "type": "http", "config": {"url": url, "headers": {"X-Key": "${KEY}"}}}
+    await exchange.jobs.apply(a_definition(steps=[step]))
+    data = codec.encode(dict(await exchange.export(["shop"], by="me"))["shop"])
+    assert b"PLANTED" not in data and b'"${KEY}"' in data
+    assert await bring(exchange, data, secrets={path: "********"}) == [("refused", None)]
+    assert await bring(exchange, data, secrets={path: url}) == [("copied", "shop-copy-1")]
+    stored = await exchange.jobs.storage.jobs.get("shop-copy-1")
+    assert stored.job.steps[0].config["url"] == url
+
+
 @pytest.mark.requirement("H7.3")
 async def test_a_name_that_is_taken_is_counted_on(exchange: Exchange) -> None:
     data = codec.encode(a_definition())

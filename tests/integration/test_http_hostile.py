@@ -150,6 +150,21 @@ async def test_what_only_the_step_knows_is_taken_out_of_what_the_server_repeats(
     assert output["body"] == "Bearer " + "*" * len("not-declared-sensitive")
 
 
+@pytest.mark.requirement("H6.3")
+async def test_what_an_author_wrote_beside_a_template_is_taken_out_too() -> None:
+    async def echo(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        said = [seen.headers["authorization"], seen.target]
+        writer.write(response(json.dumps(said).encode(), content_type="application/json"))
+
+    async with serving(echo) as web:
+        config = {
+            "url": web.url("/x?page=2&api_key=PLANTED${SHOP}"),
+            "headers": {"Authorization": "Basic ${SHOP}:HDR-1"},
+        }
+        output = output_of(await run(config, context=knowing(SHOP="north")))
+    assert output["body"] == ["Basic north******", "/x?page=2&api_key=*******north"]
+
+
 async def test_what_is_sensitive_is_in_no_failure_and_no_output_even_if_the_server_repeats_it() -> None:
     secrets = {"KEY": "key/value 1+", "PASSWORD": 'hun"ter22'}
 
