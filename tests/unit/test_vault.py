@@ -135,6 +135,13 @@ def test_no_number_becomes_another_number(number: str, given: bytes, left: bytes
     assert Mask([Sensitive("PIN", number)]).json(given) == (stars if left is None else left)
 
 
+@pytest.mark.requirement("H6.3")
+def test_a_value_of_eight_bytes_is_found_in_other_letter_case() -> None:
+    mask = Mask([Sensitive("LONG", "Hunter22/abc"), Sensitive("SHORT", "AbcDefg")])
+    assert mask.text("HUNTER22/ABC hunter22%2fABC") == "************ **************"
+    assert mask.text("AbcDefg abcdefg ABCDEFG") == "******* abcdefg ABCDEFG"
+
+
 def test_a_mask_counts_what_it_took_out_by_name() -> None:
     mask = Mask([Sensitive("PIN", "12345"), Sensitive("PW", "hunter22"), Sensitive("N", "null")])
     own = mask.counting()

@@ -26,6 +26,8 @@ _LEVELS = 2
 """How many times escaped a value is found."""
 _MOST_SPELLED = 16
 """Bytes that one byte of a value takes at most: escaped twice, and in base64."""
+_LEAST_CASED = 8
+"""Bytes of a value that is found in other letter case, too."""
 _LEAST_DIGITS = 6
 """Digits that a number must have to be looked for inside texts of results."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -75,9 +77,10 @@ class _Hidden(NamedTuple):
 
 
 class _Search:
-    """What data is searched for: each value as it is, in hexadecimal, and with its spaces as `+`."""
+    """What data is searched for: each value as it is, in hexadecimal, with its spaces as `+`, and if `folded` and long
+    enough in other letter case."""
 
-    def __init__(self, values: list[_Hidden]) -> None:
+    def __init__(self, values: list[_Hidden], *, folded: bool = False) -> None:
         self.plain = sorted(values, key=lambda value: len(value.needle), reverse=True)
         self.least = len(self.plain[-1].needle) if values else 0
         self.most = len(self.plain[0].needle) if values else 0
@@ -86,16 +89,26 @@ class _Search:
             for name, needle, other, alone in self.plain
             if len(needle) >= _LEAST_ENCODED
         ]
+        self.lower = [*self.digits, *(_lower(value) for value in self.plain if folded and _is_cased(value.needle))]
         self.spaced = [
             value._replace(needle=value.needle.translate(_SPACES)) for value in self.plain if b" " in value.needle
         ]
+
+
+def _is_cased(needle: bytes) -> bool:
+    return len(needle) >= _LEAST_CASED and needle.upper() != needle.lower()
+
+
+def _lower(value: _Hidden) -> _Hidden:
+    return value._replace(needle=value.needle.lower())
 
 
 class Redactor:
     """Cleans the parts of one tape, and counts.
 
     With `alone` numbers are left in longer ones, those of fewer than six digits are not looked for, and all that is
-    found becomes stars: business data is full of digits, and no number may become another.
+    found becomes stars: business data is full of digits, and no number may become another. Values of eight bytes are
+    also found in other letter case.
     """
 
     def __init__(self, values: Iterable[Sensitive], *, alone: bool = False) -> None:
@@ -103,7 +116,7 @@ class Redactor:
         for value in values:
             for hidden in _number(value) if alone and is_number(value.text) else _hidden(value):
                 found.setdefault(hidden.needle, hidden)
-        self._all = _Search([*found.values()])
+        self._all = _Search([*found.values()], folded=alone)
         self._inside = _Search([hidden for hidden in found.values() if len(hidden.needle) >= _LEAST_ENCODED])
         self._reach = self._all.most * _MOST_SPELLED
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -159,8 +172,8 @@ class Redactor:
     def _replaced(self, data: bytes, place: str, search: _Search) -> bytes:
         """Without the values as they are, in hexadecimal, and with `+` for spaces."""
         data = self._overwritten(data, data, place, search.plain)
-        if search.digits:
-            data = self._overwritten(data, data.lower(), place, search.digits)
+        if search.lower:
+            data = self._overwritten(data, data.lower(), place, search.lower)
         if search.spaced and b"+" in data:
             data = self._overwritten(data, data.translate(_SPACES), place, search.spaced)
         return data
