@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from hengio.codec import Raw
 from hengio.errors import Conflict, NotFound
 from hengio.ids import new_id
 from hengio.model.circuit import Circuit, CircuitState
@@ -204,12 +205,27 @@ async def test_executions_are_listed_page_by_page_and_by_what_is_asked(storage: 
         await begun(storage, stored=stored, id=new_id(), created_at=NOON + number // 2, state=state)
         for number, state in enumerate(states)
     ]
-    newest = made[::-1]
+    newest = [replace(one, input=Raw(b"")) for one in made[::-1]]
     first = await storage.executions.recent(limit=2)
     assert [*first, *await storage.executions.recent(before=first[-1])] == newest
     wanted = ExecutionFilter(states=(S.FAILED, S.DEAD_LETTER))
     assert [one.state for one in await storage.executions.recent(wanted)] == [S.DEAD_LETTER, S.FAILED]
     assert await storage.executions.recent(ExecutionFilter(since=NOON + 1, until=NOON + 2)) == newest[1:3]
+
+
+async def test_a_list_of_executions_leaves_their_inputs_where_they_are(storage: Storage) -> None:
+    execution = await begun(storage, input=Raw(b'{"large": true}'))
+    [listed] = await storage.executions.recent()
+    newest = await storage.executions.latest([execution.job_id])
+    assert listed == newest[execution.job_id] == replace(execution, input=Raw(b""))
+    assert (await storage.executions.load(execution.id)).input == execution.input
+
+
+async def test_a_job_of_that_name_comes_before_one_with_that_id(storage: Storage) -> None:
+    other = await put_job(storage)
+    named = await storage.jobs.put(a_job("a", name=other.id), at=NOON)
+    assert (await storage.jobs.get(other.id)).id == named.id
+    assert (await storage.jobs.get(named.id)).id == named.id
 
 
 async def test_a_job_that_is_deleted_is_gone_its_name_free_and_its_executions_are_kept(storage: Storage) -> None:

@@ -329,7 +329,7 @@ async def test_what_was_being_cancelled_when_its_worker_died_is_cancelled(storag
 async def test_recent_lists_the_newest_first(storage: Storage) -> None:
     stored = await put_job(storage)
     executions = [await begun(storage, stored=stored, created_at=NOON + number) for number in range(3)]
-    assert await storage.executions.recent(limit=2) == [executions[2], executions[1]]
+    assert [one.id for one in await storage.executions.recent(limit=2)] == [executions[2].id, executions[1].id]
     assert await storage.executions.recent(ExecutionFilter(job_id="another")) == []
 
 

@@ -90,6 +90,13 @@ def test_one_definition_that_is_not_valid_keeps_all_of_them_out(folder: Path, tm
     assert hengio(folder, "job", "list") == []
 
 
+def test_two_definitions_of_one_name_are_refused_together(folder: Path, tmp_path: Path) -> None:
+    files = [a_file(tmp_path / name, query_job("shop", f"SELECT {name[0]}")) for name in ("1.json", "2.json")]
+    told = hengio(folder, "job", "apply", *files, code=2, **DB)
+    assert told["error"]["message"].endswith("2.json both define the job 'shop'")
+    assert hengio(folder, "job", "list") == []
+
+
 def test_a_disabled_job_does_not_start(folder: Path, tmp_path: Path) -> None:
     hengio(folder, "job", "apply", a_file(tmp_path / "job.json", query_job("shop", "SELECT 1")), **DB)
     assert not hengio(folder, "job", "disable", "shop")["enabled"]
@@ -142,6 +149,7 @@ def test_dead_letters_are_seen_redriven_with_another_input_and_discarded(folder:
     given = a_file(tmp_path / "input.json", {"n": 9})
     [told] = hengio(folder, "deadletter", "redrive", dead[0], "--input", given)
     hengio(folder, "deadletter", "redrive", dead[0], code=10)
+    assert hengio(folder, "deadletter", "redrive", "--all", "--job", "nothing", code=3)["error"]["code"] == "not_found"
     assert len(hengio(folder, "deadletter", "redrive", "--all")) == 2
     assert hengio(folder, "deadletter", "list") == []
     ran = hengio(folder, "job", "run", "away", **DB)  # takes up what waits, too
@@ -178,7 +186,10 @@ def test_what_a_server_runs_is_cancelled_from_another_process(folder: Path, tmp_
             return bool(hengio(folder, "execution", "show", execution)["state"] == "running")
 
         server.wait_until(under_way)
-        assert hengio(folder, "execution", "cancel", execution) == [{"execution_id": execution, "state": "cancelling"}]
+        [told, unknown] = hengio(folder, "execution", "cancel", execution, "nothing", code=10)
+        assert told == {"execution_id": execution, "state": "cancelling"}
+        assert unknown == {"execution_id": "nothing", "state": None, "problem": "there is no execution 'nothing'"}
+        hengio(folder, "execution", "cancel", "nothing", code=3)
         server.wait_until(lambda: hengio(folder, "execution", "show", execution)["state"] == "cancelled", seconds=10)
     shown = hengio(folder, "execution", "show", execution)
     assert shown["failure"]["message"].startswith("cancelled by cli:")

@@ -198,6 +198,8 @@ async def test_what_cannot_be_a_variable_is_refused_without_its_value(beside: Va
             "https://shop.example/?key=hunter",
             {"type": "http", "url": "https://shop.example", "auth": {"type": "hunter"}},
         ),
+        *("sqlite:////etc/hunter.db", "sqlite:///../hunter.db", {"type": "database", "url": "hunter://host/x"}),
+        *("hunter", "hunter:x@host/db", "hunter://host/db", "mysql://u:hunter@host", "oracle://u:hunter@:1/x"),
         *("sftp://shop.example", "sftp://me:hunter@host/in", {"type": "sftp", "host": "h", "password": "hunter"}),
     ],
 )

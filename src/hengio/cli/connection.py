@@ -36,12 +36,20 @@ class Given:
     environment: str | None
 
     def read(self) -> Json:
-        """A URL or an object. `Refused` for several sources or none."""
+        """A URL or an object; a text that begins with `{` is one. `Refused` for several sources or none."""
         if self.file is None:
-            return text_of(self.url, None, self.environment, ask="URL: ")
+            text = text_of(self.url, None, self.environment, ask="URL: ")
+            return _object(text) if text.lstrip().startswith("{") else text
         if self.url is not None or self.environment is not None:
             raise Refused("the connection is given more than once", hint="as a URL or with --file")
         return read_json(self.file, what="connection")
+
+
+def _object(text: str) -> Json:
+    try:
+        return codec.decode(text.encode())
+    except (codec.InvalidJson, UnicodeError):  # their texts may quote a password
+        raise Refused("the connection begins like a JSON object and is none") from None
 
 
 def set_connection(name: str, given: Given, *, description: str | None, data_dir: Path | None, as_json: bool) -> int:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from rich.console import Console
 
 from hengio import codec
 from hengio.cli.executions import described, present, show_list
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import print_json
+from hengio.cli.report import Report
 from hengio.cli.sure import check
 from hengio.errors import HengioError, Refused
 from hengio.model.execution import Execution, ExecutionState
 from hengio.service.executions import Again, Redriven, Shown
 from hengio.wiring.desk import Desk
 
-MOST = 10_000
+PAGE = 500
 FAILED_EXIT = 10
 
 
@@ -26,7 +29,7 @@ def list_dead_letters(*, job: str | None, limit: int, data_dir: Path | None, as_
     """The newest first."""
 
     async def find(desk: Desk) -> tuple[list[Execution], dict[str, str]]:
-        found = await _found(desk, job, limit)
+        found = await desk.executions.dead_letters(job_id=await _job_id(desk, job), limit=limit)
         return found, await desk.storage.jobs.names([one.job_id for one in found])
 
     show_list(*at_desk(find, data_dir=data_dir), as_json=as_json, none="no dead letters")
@@ -65,24 +68,20 @@ def redrive(
 ) -> int:
     """Redrive those named, or all; exits with 10 if one of them could not be."""
     _check_asked(execution_ids, every=every)
+    report: Report[Redriven] = Report(_redriven, as_json=as_json, counted=every)
 
-    async def run(desk: Desk) -> list[Redriven]:
-        chosen = await _chosen(desk, execution_ids, job=job, every=every)
-        return await desk.executions.redrive(chosen, how, by=person())
+    async def run(desk: Desk) -> None:
+        async for one in _chosen(desk, execution_ids, job=job, every=every):
+            [done] = await desk.executions.redrive([one], how, by=person())
+            report.tell(done, f"→ {done.redriven_as}", done.problem)
 
-    told = at_desk(run, data_dir=data_dir)
-    if as_json:
-        print_json(
-            [{"execution_id": one.execution_id, "redriven_as": one.redriven_as, "problem": one.problem} for one in told]
-        )
-    else:
-        console = Console(highlight=False)
-        for one in told:
-            end = f"→ {one.redriven_as}" if one.problem is None else f"[red]{escape(one.problem)}[/]"
-            console.print(f"{escape(one.execution_id)} {end}", soft_wrap=True)
-        if not told:
-            console.print("no dead letters")
-    return FAILED_EXIT if any(one.problem for one in told) else 0
+    with report:
+        at_desk(run, data_dir=data_dir)
+    return FAILED_EXIT if report.failed else 0
+
+
+def _redriven(one: Redriven) -> dict[str, Any]:
+    return {"execution_id": one.execution_id, "redriven_as": one.redriven_as, "problem": one.problem}
 
 
 def discard(
@@ -92,25 +91,31 @@ def discard(
     _check_asked(execution_ids, every=every)
     if every:
         check("discard all dead letters" + (f" of job '{job}'" if job else ""), sure=sure)
+    report: Report[Discarded] = Report(_discarded, as_json=as_json, counted=every)
 
-    async def run(desk: Desk) -> list[tuple[str, str | None]]:
-        told: list[tuple[str, str | None]] = []
-        for one in await _chosen(desk, execution_ids, job=job, every=every):
+    async def run(desk: Desk) -> None:
+        async for one in _chosen(desk, execution_ids, job=job, every=every):
             try:
                 await desk.executions.discard(one, by=person())
-                told.append((one, None))
+                done = Discarded(one)
             except HengioError as error:
-                told.append((one, error.message))
-        return told
+                done = Discarded(one, error.message)
+            report.tell(done, "discarded", done.problem)
 
-    told = at_desk(run, data_dir=data_dir)
-    if as_json:
-        print_json([{"execution_id": one, "discarded": problem is None, "problem": problem} for one, problem in told])
-    else:
-        for one, problem in told:
-            end = "discarded" if problem is None else f"[red]{escape(problem)}[/]"
-            Console(highlight=False).print(f"{escape(one)} {end}", soft_wrap=True)
-    return FAILED_EXIT if any(problem for _, problem in told) else 0
+    with report:
+        at_desk(run, data_dir=data_dir)
+    return FAILED_EXIT if report.failed else 0
+
+
+class Discarded(Struct, frozen=True):
+    """What became of one of several; `problem` is why it is still there."""
+
+    execution_id: str
+    problem: str | None = None
+
+
+def _discarded(one: Discarded) -> dict[str, Any]:
+    return {"execution_id": one.execution_id, "discarded": one.problem is None, "problem": one.problem}
 
 
 def _check_asked(execution_ids: list[str], *, every: bool) -> None:
@@ -118,10 +123,16 @@ def _check_asked(execution_ids: list[str], *, every: bool) -> None:
         raise Refused("name dead letters, or say --all", hint="hengio deadletter list shows them")
 
 
-async def _chosen(desk: Desk, execution_ids: list[str], *, job: str | None, every: bool) -> list[str]:
-    return [one.id for one in await _found(desk, job, MOST)] if every else execution_ids
+async def _chosen(desk: Desk, execution_ids: list[str], *, job: str | None, every: bool) -> AsyncIterator[str]:
+    """Those named; or all, page by page behind the last one seen, so that one that stays is not met again."""
+    for one in execution_ids:
+        yield one
+    job_id, before = await _job_id(desk, job), None
+    while every and (page := await desk.executions.dead_letters(job_id=job_id, limit=PAGE, before=before)):
+        for execution in page:
+            yield execution.id
+        before = page[-1]
 
 
-async def _found(desk: Desk, job: str | None, limit: int) -> list[Execution]:
-    job_id = None if job is None else (await desk.storage.jobs.get(job)).id
-    return await desk.executions.dead_letters(job_id=job_id, limit=limit)
+async def _job_id(desk: Desk, job: str | None) -> str | None:
+    return None if job is None else (await desk.storage.jobs.get(job)).id

@@ -18,7 +18,8 @@ from hengio.cli.when import shown
 from hengio.clock import to_iso
 from hengio.definition import confidential
 from hengio.definition.parse import InvalidDefinition, canonical, read
-from hengio.errors import Problem
+from hengio.definition.validate import Report
+from hengio.errors import Problem, Refused
 from hengio.model.execution import Execution
 from hengio.storage.protocol import StoredJob
 from hengio.wiring import process
@@ -52,6 +53,7 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
         ]
         if problems:
             raise InvalidDefinition(problems)
+        _check_names(reports)
         before = {stored.job.name: stored.version for stored in await desk.storage.jobs.all()}
         done = []
         for document in documents.values():
@@ -69,6 +71,16 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
         for warning in one["warnings"]:
             console.print(f"  [yellow]warning[/] {escape(warning)}", soft_wrap=True)
     return 0
+
+
+def _check_names(reports: dict[Path, Report]) -> None:
+    """Refuse two definitions of one name: the later file would be a version of the earlier one."""
+    seen: dict[str, Path] = {}
+    for file, report in reports.items():
+        name = "" if report.job is None else report.job.name
+        if name in seen:
+            raise Refused(f"{seen[name]} and {file} both define the job '{name}'", hint="give them names of their own")
+        seen[name] = file
 
 
 def _applied(stored: StoredJob, before: int | None, warnings: list[str]) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 from hengio import address, codec
 from hengio.clock import Clock
 from hengio.codec import Json
-from hengio.definition import words
+from hengio.definition import server, words
 from hengio.definition.needs import needs
 from hengio.errors import Conflict, NotFound, Refused
 from hengio.ids import is_name, new_id
@@ -28,6 +29,8 @@ from hengio.vault.known import connection as opened
 
 _TYPES = get_args(ConnectionType)
 _SCHEMES: dict[str, ConnectionType] = {"http": "http", "https": "http", "sftp": "sftp"}
+_KNOWN = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "oracle", *_SCHEMES)
+"""The schemes that are told to people."""
 _NEEDED: dict[str, str] = {"database": "url", "http": "url", "sftp": "host"}
 
 
@@ -134,14 +137,24 @@ def connection_of(name: str, given: Json) -> Connection:
 
 
 def _check(connection: Connection) -> None:
-    """Refuse what a step could not use. Databases are tried when they are used: their drivers know their URLs."""
+    """Refuse what a step could not use."""
     match connection.type:
         case "http":
             http_target(connection.name, connection.document)
         case "sftp":
             stored(connection.name, connection.document)
         case "database":
-            pass
+            from hengio.targets import opening  # every driver there is: only who sets a database waits for them
+
+            _check_scheme(connection.name, connection.document["url"])
+            opening.named(connection.name, connection.document["url"], folder=Path())  # opens nothing yet
+
+
+def _check_scheme(name: str, url: str) -> None:
+    """Refuse a text that is no URL of anything known; the scheme is not repeated, it may be part of a password."""
+    scheme, found, _ = url.partition("://")
+    if not found or (scheme.lower() not in _SCHEMES and server.kind(f"{scheme.lower()}://") is None):
+        raise Refused(f"connection '{name}' has no URL of a kind that is known", hint=f"known are {', '.join(_KNOWN)}")
 
 
 def short_secrets(connection: Connection) -> bool:

@@ -149,11 +149,12 @@ class ExecutionStore(Protocol):
     async def recent(
         self, wanted: ExecutionFilter = EVERY, *, limit: int = 50, before: Execution | None = None
     ) -> list[Execution]:
-        """The newest executions first; with `before`, those that follow it in that order."""
+        """The newest executions first; with `before`, those that follow it in that order. Their `input` is not loaded:
+        it is empty."""
         ...
 
     async def latest(self, job_ids: Collection[str]) -> dict[str, Execution]:
-        """The newest execution of each of those jobs that has one."""
+        """The newest execution of each of those jobs that has one, with an empty `input`."""
         ...
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
@@ -264,7 +265,7 @@ class JobStore(Protocol):
         ...
 
     async def get(self, id_or_name: str) -> StoredJob:
-        """The latest version; `NotFound` if there is none."""
+        """The latest version of the job of that name, else of the one with that id; `NotFound` if there is none."""
         ...
 
     async def version(self, job_id: str, version: int) -> StoredJob:

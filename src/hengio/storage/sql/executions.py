@@ -12,10 +12,12 @@ from hengio.model.execution import EVERY, Execution, ExecutionFilter, StepRun
 from hengio.storage.protocol import Answer, Entry, Work
 from hengio.storage.sql import rows, tables
 from hengio.storage.sql.database import Database
-from hengio.storage.sql.states import BEGUN, HELD, RETURNABLE
+from hengio.storage.sql.states import BAD_ENDS, BEGUN, ENDED_BADLY, HELD, RETURNABLE
 
 _executions = tables.executions
 _step_runs = tables.step_runs
+_LISTED = [column for column in _executions.c if column.name != "input"]
+"""A list of executions does not load their inputs, of up to 1 MiB each."""
 
 
 class SqlExecutions:
@@ -57,21 +59,21 @@ class SqlExecutions:
         self, wanted: ExecutionFilter = EVERY, *, limit: int = 50, before: Execution | None = None
     ) -> list[Execution]:
         columns = _executions.c
-        query = select(_executions).where(*_conditions(wanted))
+        query = select(*_LISTED).where(*_conditions(wanted))
         query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit)
         if before is not None:
             query = query.where(tuple_(columns.created_at, columns.id) < (before.created_at, before.id))
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [rows.execution(row) for row in found]
+        return [rows.listed(row) for row in found]
 
     async def latest(self, job_ids: Collection[str]) -> dict[str, Execution]:
         jobs, newest = tables.jobs, _executions.alias("newest")
         inner = select(newest.c.id).where(newest.c.job_id == jobs.c.id)
         inner = inner.order_by(newest.c.created_at.desc(), newest.c.id.desc()).limit(1)
         ids = select(inner.scalar_subquery()).where(jobs.c.id.in_(set(job_ids)))
-        query = select(_executions).where(_executions.c.id.in_(ids))
+        query = select(*_LISTED).where(_executions.c.id.in_(ids))
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return {row["job_id"]: rows.execution(row) for row in found}
+        return {row["job_id"]: rows.listed(row) for row in found}
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         waits = text("state = 'pending'"), _executions.c.due_at <= before
@@ -126,9 +128,11 @@ def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
     if wanted.job_id is not None:
         conditions.append(columns.job_id == wanted.job_id)
     if wanted.states:
-        # A lone state is written out, so that a partial index on it is found.
+        # What partial indexes are made for is written out in their words, or they are not found.
         names = [state.value for state in wanted.states]
         conditions.append(text(f"state = '{names[0]}'") if len(names) == 1 else columns.state.in_(names))  # type: ignore[arg-type]
+        if all(state in ENDED_BADLY for state in wanted.states):
+            conditions.append(text(f"state IN {BAD_ENDS}"))  # type: ignore[arg-type]
     if wanted.since is not None:
         conditions.append(columns.created_at >= wanted.since)
     if wanted.until is not None:

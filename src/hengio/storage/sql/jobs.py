@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Select, delete, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, case, delete, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
@@ -38,7 +38,8 @@ class SqlJobs:
             return await self._database.write(lambda connection: _put(connection, job, at))
 
     async def get(self, id_or_name: str) -> StoredJob:
-        query = _latest().where(or_(_jobs.c.id == id_or_name, _jobs.c.name == id_or_name))
+        named = case((_jobs.c.name == id_or_name, 0), else_=1)
+        query = _latest().where(or_(_jobs.c.id == id_or_name, _jobs.c.name == id_or_name)).order_by(named).limit(1)
         return await self._one(query, what=f"job '{id_or_name}'")
 
     async def version(self, job_id: str, version: int) -> StoredJob:

@@ -64,13 +64,22 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
 
 def execution(row: Mapping[str, Any] | RowMapping) -> Execution:
     """The execution of a row."""
+    return _execution(row, Raw(row["input"].encode()))
+
+
+def listed(row: Mapping[str, Any] | RowMapping) -> Execution:
+    """The execution of a row without `input`, which is empty then."""
+    return _execution(row, Raw(b""))
+
+
+def _execution(row: Mapping[str, Any] | RowMapping, given: Raw) -> Execution:
     return Execution(
         id=row["id"],
         job_id=row["job_id"],
         job_version=row["job_version"],
         state=ExecutionState(row["state"]),
         trigger=row["trigger"],
-        input=Raw(row["input"].encode()),
+        input=given,
         root_id=row["root_id"],
         created_at=row["created_at"],
         due_at=row["due_at"],

@@ -17,5 +17,8 @@ RETURNABLE = _listed(before(ExecutionState.PENDING))
 HELD = _listed(before(ExecutionState.SUCCESS))
 """What a worker has claimed and may end."""
 UNFINISHED = _listed(state for state in ExecutionState if state not in FINAL)
+ENDED_BADLY = (ExecutionState.FAILED, ExecutionState.TIMEOUT, ExecutionState.CANCELLED)
+BAD_ENDS = _listed(ENDED_BADLY)
+"""What people look for among many that ended well. Dead letters have an index of their own."""
 BEGUN = f"started_at IS NOT NULL AND state IN {_listed((ExecutionState.PENDING, *before(ExecutionState.SUCCESS)))}"
 """What has begun and is not over: running, being cancelled, or given back between two of its steps."""

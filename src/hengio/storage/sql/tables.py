@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from hengio.storage.sql.states import BEGUN, HELD
+from hengio.storage.sql.states import BAD_ENDS, BEGUN, HELD
 
 metadata = MetaData(
     naming_convention={
@@ -105,6 +105,13 @@ Index(
     executions.c.created_at,
     sqlite_where=text("state = 'dead_letter'"),
     postgresql_where=text("state = 'dead_letter'"),
+)
+Index(
+    "ix_executions_bad_ends",
+    executions.c.created_at,
+    executions.c.id,
+    sqlite_where=text(f"state IN {BAD_ENDS}"),
+    postgresql_where=text(f"state IN {BAD_ENDS}"),
 )
 Index(
     "uq_executions_idempotency_key",
