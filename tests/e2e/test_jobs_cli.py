@@ -150,7 +150,11 @@ def test_dead_letters_are_seen_redriven_with_another_input_and_discarded(folder:
     [told] = hengio(folder, "deadletter", "redrive", dead[0], "--input", given)
     hengio(folder, "deadletter", "redrive", dead[0], code=10)
     assert hengio(folder, "deadletter", "redrive", "--all", "--job", "nothing", code=3)["error"]["code"] == "not_found"
-    assert len(hengio(folder, "deadletter", "redrive", "--all")) == 2
+    paged = "import hengio.cli.deadletters as d; d.PAGE = 1; from hengio.cli.main import run; run()"
+    command = [sys.executable, "-c", paged, "deadletter", "redrive", "--all", "--data-dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert [line.split()[0] for line in done.stdout.decode().splitlines()] == dead[:0:-1]
+    assert done.stderr == b"2 done\n"
     assert hengio(folder, "deadletter", "list") == []
     ran = hengio(folder, "job", "run", "away", **DB)  # takes up what waits, too
     assert ran["status"] == "success"
@@ -283,3 +287,13 @@ def test_what_others_wrote_does_not_reach_the_terminal_as_it_is(folder: Path, tm
     shown = text(folder, "job", "import", str(file), code=10)
     assert "\x1b" not in shown
     assert "\\x1b]0;owned\\x07\\n.json" in shown
+
+
+def test_a_list_of_executions_loads_no_more_of_the_sandbox_than_one_of_jobs() -> None:
+    def loaded(module: str) -> set[str]:
+        look = f"import sys, hengio.cli.{module}; print(*sys.modules)"
+        told = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True).stdout.decode()
+        return {name for name in told.split() if name.startswith(("hengio.sandbox", "wasmtime"))}
+
+    assert loaded("executions") == loaded("jobs")
+    assert loaded("deadletters") == loaded("jobs")
