@@ -120,7 +120,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
-    data_dir: Path = Field(Path("hengio-data"), description="folder of the embedded database and object store")
+    data_dir: Path = Field(
+        Path("hengio-data"), description="folder of the embedded database and object store, and of temporary files"
+    )
     database_url: SecretStr | None = Field(
         None, description="sqlite:///file.db or postgresql://…; default: in data_dir"
     )

@@ -60,7 +60,7 @@ class Story:
     broken_off: bool = False
     uploaded: list[str] = field(default_factory=list)
     stored: set[str] = field(default_factory=set)
-    aside: list[str] = field(default_factory=list)
+    aside: list[Path] = field(default_factory=list)
     processes: list[str] = field(default_factory=list)
     next_guests: list[str] = field(default_factory=list)
 
@@ -170,7 +170,7 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
                 await asyncio.sleep(0.05)
             executions |= dict(zip(LATE, await place.trigger(*LATE), strict=True))
             await place.once(lambda: SPINNING in place.log() and is_being_written(lite))
-            await place.once(lambda: len(list(place.aside.glob("hengio-*"))) >= len(FILES))
+            await place.once(lambda: len(place.scratch()) >= len(FILES))
             await place.run("execution", "cancel", *executions.values())
             asked = time.time()
             await place.over(*executions.values())
@@ -179,7 +179,7 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
             await asyncio.wait([asyncio.create_task(unending.broken_off.wait())], timeout=LONGEST_SECONDS)
             story.broken_off = unending.broken_off.is_set()
             story.processes = [line for line in place.processes() if "extract" in line]
-            story.aside = [path.name for path in place.aside.glob("hengio-*")]
+            story.aside = [*place.scratch(), *place.aside.glob("hengio-*")]
             following = await place.trigger("echo", "echo too")
             await place.over(*following)
             story.next_guests = [place.state(one) for one in following]

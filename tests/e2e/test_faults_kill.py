@@ -75,6 +75,8 @@ class Story:
     uploaded: dict[str, bytes] = field(default_factory=dict)
     stored_between: set[str] = field(default_factory=set)
     stored: dict[str, bytes] = field(default_factory=dict)
+    scratch_between: list[Path] = field(default_factory=list)
+    scratch: list[Path] = field(default_factory=list)
 
 
 class Answers:
@@ -199,7 +201,7 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
             executions |= dict(zip(LATE, await place.trigger(*LATE), strict=True))
             await place.once(lambda: {f"/before/{name}" for name in LATE} < answers.seen.keys())
             await place.once(lambda: SPINNING in place.log() and is_being_written(lite))
-            await place.once(lambda: len(list(place.aside.glob("hengio-*"))) >= len(FILES))
+            await place.once(lambda: len(place.scratch()) >= len(FILES))
             server.kill()
             await place.once(lambda: not place.processes())
         story = Story(answers.seen, answers.times, executions)
@@ -209,8 +211,10 @@ async def told(home: Path, postgres: str, mysql: str | None) -> Story:
         long_csv(given / "long.csv", 10)
         long_workbook(given / "long.xlsx", 10)
         out.mischief = into.mischief = Mischief()
+        story.scratch_between = place.scratch()
         async with place.serving():
             await place.over(*executions.values())
+            story.scratch = place.scratch()
         story.marks = await gate.marks()
         story.uploaded = {name: (into.folder / name).read_bytes() for name in into.names()}
     look_back(place, story, lite)
@@ -307,3 +311,9 @@ def test_a_killed_transfer_is_never_seen_by_halves(story: Story) -> None:
     assert [name for name in story.uploaded_between if not name.startswith(".")] == []
     assert story.uploaded == {"a.bin": LARGE}
     assert story.stored[story.outputs["download"]["files"][0]["path"]] == LARGE
+
+
+@pytest.mark.requirement("H4.3", "H5.11")
+def test_the_next_server_removes_the_temporary_files_of_a_killed_one(story: Story) -> None:
+    assert len(story.scratch_between) >= len(FILES)
+    assert story.scratch == []

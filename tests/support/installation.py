@@ -23,7 +23,7 @@ Row = tuple[Any, ...]
 
 
 class Installation:
-    """Everything lies in `home`: the data folder, the server's log, and what its steps write aside."""
+    """Everything lies in `home`: the data folder, and what is written to the system's place for temporary files."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
         self.data, self.aside = home / "data", home / "aside"
@@ -120,6 +120,10 @@ class Installation:
         """What is in Hengio's own SQLite database."""
         with closing(sqlite3.connect(self.data / "hengio.db", timeout=30)) as database:
             return database.execute(query, values).fetchall()
+
+    def scratch(self) -> list[Path]:
+        """The temporary folders of file steps that run, or were killed."""
+        return list((self.data / "scratch").glob("*"))
 
     def objects(self, area: str = "files") -> dict[str, Path]:
         """What lies in an area of the object store, without what is being written."""

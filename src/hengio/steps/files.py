@@ -39,16 +39,18 @@ T = TypeVar("T")
 class FileStep:
     """Reads a file into rows, or writes rows, or another file's, into a file under the attempt's own folder.
 
-    Files pass through a temporary folder and a thread: memory holds rows of the output, never the file.
+    Files pass through a temporary folder and a thread: memory holds rows of the output, never the file. The folder
+    lies in `scratch`, or in the system's own place for such.
     """
 
-    def __init__(self, files: Blobs) -> None:
+    def __init__(self, files: Blobs, scratch: Path | None = None) -> None:
         self._files = files
+        self._scratch = scratch
 
     async def run(self, request: StepRequest) -> StepResult:
         try:
             config = await asyncio.to_thread(_config, request.step.config, request.context)
-            folder = Path(tempfile.mkdtemp(prefix="hengio-"))
+            folder = Path(tempfile.mkdtemp(prefix="hengio-", dir=self._scratch))
             try:
                 return await self._done(config, request, folder)
             finally:

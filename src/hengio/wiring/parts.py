@@ -34,6 +34,7 @@ from hengio.wiring.artefacts import open_artefacts
 from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities, over
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
+from hengio.wiring.scratch import open_scratch
 from hengio.wiring.sftp import open_sftp_servers
 from hengio.wiring.tapes import make_tapes
 from hengio.wiring.vault import database_url, given_connections, make_masks, open_known
@@ -53,7 +54,7 @@ class Areas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Open parts. `circuits` keeps what breakers tell; None where nobody works."""
+    """Open parts. `circuits` keeps what breakers tell, `scratch` holds temporary files; None where nobody works."""
 
     settings: Settings
     clock: Clock
@@ -66,6 +67,7 @@ class Parts:
     masks: Masks
     tapes: Tapes
     circuits: KeptCircuits | None
+    scratch: Path | None
     capabilities: Capabilities
     sftp: SftpServers
     fixed: dict[str, StepType]
@@ -80,7 +82,7 @@ class Parts:
         )
         return {
             "wasm": WasmStep(self.sandbox, self.modules, allowed=allowed, world=world, tapes=self.tapes),
-            "file_processing": FileStep(files),
+            "file_processing": FileStep(files, self.scratch),
             "sftp": SftpStep(self.sftp, files),
             **self.fixed,
         }
@@ -133,6 +135,7 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
             masks=make_masks(settings, known),
             tapes=make_tapes(settings, areas.tapes, clock, more=known.sensitive),
             circuits=circuits,
+            scratch=None if worker is None else open_scratch(settings),
             capabilities=capabilities,
             sftp=open_sftp_servers(settings, known, guard=guard, breakers=breakers),
             fixed={"http": http, "database": DatabaseStep(databases)},
