@@ -13,7 +13,7 @@ from hengio import codec
 from hengio.cli.executions import described, present, show_list
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import document, print_json
 from hengio.cli.report import Report
 from hengio.cli.sure import check
 from hengio.errors import HengioError, Refused
@@ -53,7 +53,7 @@ def show_dead_letter(execution_id: str, *, data_dir: Path | None, as_json: bool)
     present(found, told, full=False)
     console = Console(highlight=False)
     console.print("\n[dim]input[/]")
-    console.print_json(codec.encode(told["input"]).decode(), ensure_ascii=False)
+    console.print(document(codec.encode(told["input"])), soft_wrap=True)
     if found.execution.redriven_as is None:
         console.print(
             f"[dim]hengio deadletter redrive {execution_id} \\[--input FILE] \\[--latest]\n"

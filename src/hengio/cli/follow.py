@@ -14,7 +14,7 @@ from rich.text import Text
 
 from hengio import codec
 from hengio.cli.marks import LEVELS, MARKS
-from hengio.cli.present import assembled, said
+from hengio.cli.present import assembled, document, said
 from hengio.cli.tape import replaying
 from hengio.model.event import Event
 from hengio.model.job import Job
@@ -100,7 +100,7 @@ class Follower:
         last = next((step for step in reversed(answer["steps"]) if step["output"] is not None), None)
         if last is not None and answer["status"] == "success" and not self._console.quiet:
             self._console.print(said(f"output of {last['id']}", style="dim"))
-            self._console.print_json(codec.encode(last["output"]).decode(), ensure_ascii=False)
+            self._console.print(document(codec.encode(last["output"])), soft_wrap=True)
         for path in answer["files"]:
             self._console.print(said(f"wrote {place(path)}", style="dim"), soft_wrap=True)
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from hengio import codec
 from hengio.cli.marks import LEVELS
-from hengio.cli.present import assembled, escape, said
+from hengio.cli.present import assembled, document, escape, said
 from hengio.model.outcome import Outcome, OutcomeKind
 
 
@@ -43,7 +43,7 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
         console.print(f"[dim]{outcome.logs_dropped} more log lines were dropped[/]")
     good = outcome.kind is OutcomeKind.SUCCEEDED
     if outcome.reply is not None and good:
-        console.print_json(bytes(outcome.reply.output).decode())
+        console.print(document(bytes(outcome.reply.output)), soft_wrap=True)
     console.print(
         assembled(
             (outcome.kind.value, "bold green" if good else "bold red"),

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.markup import escape as _escape
 from rich.text import Text
 
-from hengio.definition.words import plain
+from hengio.definition.words import plain, plain_json
 from hengio.errors import HengioError
 
-__all__ = ["assembled", "escape", "plain", "print_json", "said", "show_error", "show_problems"]
+__all__ = ["assembled", "document", "escape", "plain", "print_json", "said", "show_error", "show_problems"]
 
 
 def print_json(value: Any) -> None:
@@ -47,6 +48,11 @@ def _shown(part: str | Text | tuple[str, str]) -> str | Text | tuple[str, str]:
             return plain(text), style
         case _:
             return part
+
+
+def document(encoded: bytes) -> Text:
+    """A JSON document for people, indented and coloured, in which nothing but the colours reaches the terminal."""
+    return JSONHighlighter()(plain_json(msgspec.json.format(encoded, indent=2).decode()))
 
 
 def show_error(error: HengioError, *, as_json: bool) -> None:

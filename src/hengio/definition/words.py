@@ -66,6 +66,12 @@ def plain(text: str) -> str:
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def plain_json(text: str) -> str:
+    """Indented JSON with what cannot be shown spelt out as JSON does: it is still the same document."""
+    lines = (_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
+    return "\n".join(lines)
+
+
 def close(name: str, known: Iterable[str]) -> str:
     """A hint: the known name that `name` was probably meant to be; empty if none is near."""
     every = list(known)
