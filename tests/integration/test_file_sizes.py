@@ -85,13 +85,14 @@ def listed(folder: Path, pattern: str) -> list[Path]:
 
 
 async def grown(files: Blobs, config: dict[str, Any]) -> tuple[Any, int]:
-    """A step's output, and by how many bytes this process and its children grew while it ran."""
+    """A step's output, and by how many bytes this process grew while it ran, with the children it then got: servers of
+    other tests may be there already."""
     me = psutil.Process()
-    before, most = me.memory_info().rss, 0
+    before, most, servers = me.memory_info().rss, 0, set(me.children())
     task = asyncio.create_task(run(files, config))
     while not task.done():
         held = me.memory_info().rss
-        for one in me.children():
+        for one in set(me.children()) - servers:
             try:
                 held += one.memory_info().rss
             except psutil.Error:
