@@ -243,12 +243,11 @@ async def test_a_server_that_cuts_the_line_for_want_of_a_key_is_asked_for_anothe
 ) -> None:
     async with peer(tmp_path / "server", keys=("ecdsa-sha2-nistp256",)) as server:
         server.write("a.csv", b"data")
-        lines = 0
+        lines: list[asyncio.Task[None] | None] = []
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal lines
-            lines += 1
-            if lines == 1:
+            lines.append(asyncio.current_task())
+            if len(lines) == 1:
                 writer.close()
                 return
             there, back = await asyncio.open_connection("127.0.0.1", server.port)
@@ -260,12 +259,15 @@ async def test_a_server_that_cuts_the_line_for_want_of_a_key_is_asked_for_anothe
             port = front.sockets[0].getsockname()[1]
             config = server.config("download", "a.csv", port=port, host_key=fingerprint)
             output_of(await run(sftp_step(files), config))
-        assert lines == 2
+            await asyncio.wait(filter(None, lines), timeout=10)
+        assert len(lines) == 2
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+    finally:
+        writer.close()
