@@ -1,0 +1,97 @@
+"""Public holidays and weekends of a country, from the `holidays` library, which is loaded when it is first asked.
+
+Names are in the country's own language. The library knows the years that it lists for a country, at most to 2100; of
+other years nothing is known, and they have weekends only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_WEEKEND = frozenset({5, 6})
+
+
+class Year(NamedTuple):
+    """Days are counted from 1970-01-01. `rest` is the days of weekends on which nobody works.
+
+    `known` says whether the library knows the holidays of that year.
+    """
+
+    holidays: Mapping[int, str]
+    rest: frozenset[int]
+    known: bool = True
+
+
+class UnknownCountry(ValueError):
+    """There is no such country, or part of it, in the library. `near` is what was probably meant; may be empty."""
+
+    def __init__(self, code: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(f"no holidays are known of `{code}`")
+        self.near = near
+
+
+def check(code: str) -> None:
+    """Raises `UnknownCountry` unless `code` is a country such as `VN`, or a part of one such as `DE-BY`."""
+    known = _countries()
+    country, _, part = code.partition("-")
+    if country not in known:
+        raise UnknownCountry(code, _near(code))
+    if part and part not in known[country]:
+        raise UnknownCountry(code, tuple(f"{country}-{each}" for each in _alike(part, known[country])))
+
+
+@lru_cache(maxsize=512)
+def year(code: str, number: int) -> Year:
+    """The holidays and weekends of a country in a year. Raises `UnknownCountry`."""
+    import holidays
+
+    check(code)
+    country, _, part = code.partition("-")
+    kind = getattr(holidays, country)
+    # A day may be worked instead of one in the year before or after, which is told there.
+    years = [each for each in range(number - 1, number + 2) if kind.start_year <= each <= kind.end_year]
+    days = kind(years=years, subdiv=part or None, language=kind.default_language)
+    named = {day.toordinal() - _EPOCH: days[day] for day in list(days) if day.year == number}
+    first = date(number, 1, 1)
+    every = [first + timedelta(days=each) for each in range(366)]
+    rest = {day.toordinal() - _EPOCH for day in every if days.is_weekend(day) and day not in days.weekend_workdays}
+    worked = {day.toordinal() - _EPOCH for day in days.weekend_workdays}
+    return Year({day: name for day, name in named.items() if day not in worked}, frozenset(rest), number in years)
+
+
+def weekend(day: int) -> bool:
+    """Whether a day is a Saturday or Sunday, which is the weekend where no country is named."""
+    return (day + 3) % 7 in _WEEKEND
+
+
+@lru_cache(maxsize=1)
+def _countries() -> Mapping[str, tuple[str, ...]]:
+    """Countries by their two letters, with their parts."""
+    import holidays
+
+    listed = holidays.list_supported_countries(include_aliases=True)
+    return {code: tuple(parts) for code, parts in listed.items() if len(code) == 2}
+
+
+def _near(code: str) -> tuple[str, ...]:
+    """What was probably meant: the country of a name or of three letters, else codes that look alike."""
+    from holidays.registry import COUNTRIES
+
+    names = {name.replace("_", ""): codes[1] for name, codes in COUNTRIES.items()}
+    names |= {each.lower(): codes[1] for codes in COUNTRIES.values() for each in codes[1:]}
+    wanted = "".join(filter(str.isalpha, code)).lower()[:40]
+    if wanted in names:
+        return (names[wanted],)
+    if len(wanted) > 3:
+        return tuple(names[each] for each in _alike(wanted, names)[:1])
+    return _alike(code[:2].upper(), _countries())
+
+
+def _alike(text: str, known: Mapping[str, object] | tuple[str, ...]) -> tuple[str, ...]:
+    from difflib import get_close_matches
+
+    return tuple(get_close_matches(text[:40], list(known), n=3, cutoff=0.5))
