@@ -49,6 +49,14 @@ class WorkerSettings(Area):
     stop_seconds: float = Field(20.0, ge=0, description="how long a stop waits for the steps at hand")
 
 
+class SchedulerSettings(Area):
+    """How schedules are followed."""
+
+    misfire_seconds: float = Field(
+        60.0, gt=0, description="how late a fire may be before it counts as missed, and the misfire policy decides"
+    )
+
+
 class SandboxSettings(Area):
     """What modules may use, and what the sandbox keeps."""
 
@@ -138,6 +146,7 @@ class Settings(BaseSettings):
     )
     s3: S3Settings = S3Settings()
     worker: WorkerSettings = WorkerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
     sandbox: SandboxSettings = SandboxSettings()
     network: NetworkSettings = NetworkSettings()
     circuits: CircuitSettings = CircuitSettings()

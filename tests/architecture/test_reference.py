@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from hengio import errors
-from hengio.api.metrics import families
+from hengio.api.metrics import families, fire_families
 from hengio.cli.main import app
 from hengio.definition.configs import (
     CONFIGS,
@@ -34,6 +34,7 @@ from hengio.model.job import Job
 from hengio.model.schedule import Calendar, Misfire, Schedule
 from hengio.model.step import Step
 from hengio.sandbox.statistics import SandboxStatistics
+from hengio.scheduler.statistics import FireStatistics
 from hengio.settings import Settings
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -64,10 +65,8 @@ def commands() -> set[str]:
 def metrics() -> set[str]:
     none: dict[str, int] = {}
     values = {one.name: none if "Mapping" in str(one.type) else 0 for one in fields(SandboxStatistics)}
-    return {
-        f"{metric.name}_total" if metric.type == "counter" else metric.name
-        for metric in families(SandboxStatistics(**values))  # type: ignore[arg-type]
-    }
+    shown = [*families(SandboxStatistics(**values)), *fire_families(FireStatistics())]  # type: ignore[arg-type]
+    return {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in shown}
 
 
 def definition_fields() -> set[str]:

@@ -9,6 +9,7 @@ import pytest
 from hengio.errors import Conflict
 from hengio.model.execution import ExecutionState
 from hengio.model.job import Triggers
+from hengio.scheduler.firing import Firing
 from hengio.service.jobs import JobService
 from hengio.service.names import FixedNames
 from hengio.storage.protocol import Storage
@@ -25,6 +26,7 @@ def jobs(place: Workplace) -> JobService:
         outputs=place.executions.outputs,
         clock=place.executions.clock,
         names=FixedNames(),
+        firing=Firing(store=place.storage.schedules, dispatcher=place.dispatcher, clock=place.executions.clock),
     )
 
 

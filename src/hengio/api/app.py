@@ -35,7 +35,7 @@ def create_app(system: System) -> FastAPI:
             response.status_code = 503
         return {"status": "ready" if response.status_code != 503 else "unavailable", "checks": checks}
 
-    metrics = Metrics(system.sandbox)
+    metrics = Metrics(system.sandbox, system.schedules.firing.statistics)
 
     @app.get("/metrics")
     async def numbers() -> Response:

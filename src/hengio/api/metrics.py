@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hengio.sandbox.protocol import Sandbox
 from hengio.sandbox.statistics import SandboxStatistics
+from hengio.scheduler.statistics import LATENESS_SECONDS, FireStatistics
 
 
 class SandboxCollector(Collector):
@@ -22,12 +24,23 @@ class SandboxCollector(Collector):
         return families(self._sandbox.statistics())
 
 
+class FireCollector(Collector):
+    """What the scheduler of this process decided, read when it is asked for."""
+
+    def __init__(self, fires: FireStatistics) -> None:
+        self._fires = fires
+
+    def collect(self) -> Iterator[Metric]:
+        return fire_families(self._fires)
+
+
 class Metrics:
     """Everything `/metrics` shows."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, fires: FireStatistics) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(SandboxCollector(sandbox))
+        self._registry.register(FireCollector(fires))
 
     def text(self) -> bytes:
         """All of it, as of now."""
@@ -44,6 +57,25 @@ def families(now: SandboxStatistics) -> Iterator[Metric]:
         ("module_compile_seconds", "Wall clock spent compiling, by tier", now.compile_seconds),
     ):
         yield _by_tier(name, text, values)
+
+
+def fire_families(now: FireStatistics) -> Iterator[Metric]:
+    """The metrics that the scheduler's statistics make."""
+    fires = CounterMetricFamily("hengio_fires", "Rows written to the fire ledger", labels=("state", "reason"))
+    for labels, count in sorted(now.fires.items()):
+        fires.add_metric(labels, count)
+    yield fires
+    lateness = HistogramMetricFamily("hengio_fire_lateness_seconds", "From a nominal time until its fire was durable")
+    bounds = [*(str(bound) for bound in LATENESS_SECONDS), "+Inf"]
+    lateness.add_metric([], [*zip(bounds, accumulate(now.lateness), strict=True)], now.lateness_seconds)
+    yield lateness
+    yield CounterMetricFamily("hengio_schedules_stopped", "Schedules that were stopped: an alarm each", now.stopped)
+    gauges = (
+        ("without_next", "Schedules that may fire and have no next time, though they have not finished"),
+        ("overdue", "Schedules whose time has come more than a minute ago, and nobody decided"),
+    )
+    for name, text in gauges:
+        yield GaugeMetricFamily(f"hengio_schedules_{name}", text, getattr(now, name))
 
 
 def _cache(now: SandboxStatistics) -> Iterator[Metric]:

@@ -26,6 +26,7 @@ from hengio.wiring import process
 from hengio.wiring.desk import Desk, desk, is_worked
 
 T = TypeVar("T")
+SHOWN_FIRES = 3
 
 
 def at_desk(work: Callable[[Desk], Awaitable[T]], *, data_dir: Path | None, create: bool = False) -> T:
@@ -54,11 +55,13 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
         if problems:
             raise InvalidDefinition(problems)
         _check_names(reports)
-        before = {stored.job.name: stored.version for stored in await desk.storage.jobs.all()}
+        before = {stored.job.name: stored for stored in await desk.storage.jobs.all()}
         done = []
         for document in documents.values():
             stored, report = await desk.jobs.apply(document, by=person())
-            done.append(_applied(stored, before.get(stored.job.name), [str(one) for one in report.warnings]))
+            known = before.get(stored.job.name)
+            told = _applied(stored, None if known is None else known.version, [str(one) for one in report.warnings])
+            done.append({**told, "fires": await _fires(desk, known, stored)})
         return done
 
     answer = at_desk(apply, data_dir=data_dir, create=True)
@@ -70,7 +73,19 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
         console.print(f"[bold]{escape(one['name'])}[/] version {one['version']} {one['change']}", soft_wrap=True)
         for warning in one["warnings"]:
             console.print(f"  [yellow]warning[/] {escape(warning)}", soft_wrap=True)
+        for word, times in (one["fires"] or {}).items():
+            console.print(f"  [dim]{word:>6}[/] {', '.join(escape(at) for at in times) or 'no fire'}", soft_wrap=True)
     return 0
+
+
+async def _fires(desk: Desk, before: StoredJob | None, after: StoredJob) -> dict[str, list[str]] | None:
+    """The next fires before and after a schedule changed (H1.8), in the schedule's zone; None if it did not."""
+    if (None if before is None else before.job.schedule) == after.job.schedule:
+        return None
+    was = [] if before is None else await desk.schedules.upcoming(before, count=SHOWN_FIRES)
+    now = await desk.schedules.upcoming(after, count=SHOWN_FIRES)
+    told = {"after" if before else "fires": [one.local for one in now]}
+    return told if before is None else {"before": [one.local for one in was], **told}
 
 
 def _check_names(reports: dict[Path, Report]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hengio.cli.commands import circuits, connections, deadletters, executions, jobs, secrets, variables
+from hengio.cli.commands import circuits, connections, deadletters, executions, jobs, schedules, secrets, variables
 from hengio.cli.commands.options import AsJson, DataDir
 from hengio.errors import HengioError, Unavailable
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 module_app = typer.Typer(help="Look into WebAssembly modules and try them.", no_args_is_help=True)
 app.add_typer(jobs.app, name="job")
+app.add_typer(schedules.app, name="schedule")
 app.add_typer(executions.app, name="execution")
 app.add_typer(deadletters.app, name="deadletter")
 app.add_typer(circuits.app, name="circuit")

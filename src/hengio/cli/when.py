@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from hengio.clock import SECOND, Micros, SystemClock, to_datetime
 from hengio.definition import words
 from hengio.errors import Refused
 
 _AGO = re.compile(r"[0-9]+[smhd]")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOST_DIGITS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -23,10 +24,17 @@ def shown(moment: Micros | None) -> str:
     return "" if moment is None else to_datetime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def moment(text: str, *, option: str) -> Micros:
-    """`2026-11-24T08:00Z` (without a zone: UTC), or `90m` for ninety minutes ago. Raises `Refused`, also
-    for one outside the years 1970 to 9999."""
-    when = _ago(text) if _AGO.fullmatch(text) else _written(text, option)
+def local(moment: Micros | None, zone: tzinfo) -> str:
+    """A moment for people, in that zone to the second, with its offset; empty for none."""
+    return "" if moment is None else to_datetime(moment).astimezone(zone).isoformat(" ", "seconds")
+
+
+def moment(text: str, *, option: str, zone: tzinfo = UTC, end: bool = False) -> Micros:
+    """`2026-11-24T08:00Z` (without an offset: in that zone), or `90m` for ninety minutes ago. A date alone is the begin
+    of that day, or its `end`. Raises `Refused`, also for one outside the years 1970 to 9999."""
+    if end and _DATE.fullmatch(text):
+        text = f"{text}T23:59:59.999999"
+    when = _ago(text) if _AGO.fullmatch(text) else _written(text, option, zone)
     if not EARLIEST <= when <= LATEST:
         raise Refused(f"{option} '{words.cut(text)}' is no moment between the years 1970 and 9999")
     return when
@@ -38,11 +46,11 @@ def _ago(text: str) -> Micros:
     return -1 if len(count) > _MOST_DIGITS else SystemClock().now() - int(count) * _SECONDS[unit] * SECOND
 
 
-def _written(text: str, option: str) -> Micros:
+def _written(text: str, option: str, zone: tzinfo) -> Micros:
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
         hint = "write 2026-11-24T08:00Z, or 90m, 12h, 2d ago"
         raise Refused(f"{option} {words.shown(text)} is no moment", hint=hint) from error
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    when = when if when.tzinfo else when.replace(tzinfo=zone)
     return (when - _EPOCH) // _MICROSECOND

@@ -16,6 +16,7 @@ from hengio.lifecycle.journal import Journal
 from hengio.model.execution import Execution, ExecutionState, StepRun, TriggerSource
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import Begin, Existing, Storage, StoredJob, Work
+from hengio.storage.schedules import ScheduleRow
 
 MOST_INPUT_BYTES = 1 << 20
 MOST_KEY_LETTERS = 255
@@ -68,7 +69,7 @@ class Starter:
             created_at=now,
             due_at=now,
             nominal_time=nominal_time,
-            exclusive=exclusive(stored),
+            exclusive=job.exclusive,
             idempotency_key=idempotency_key,
             started_by=started_by,
         )
@@ -94,6 +95,27 @@ class Starter:
         return execution
 
 
+def scheduled(
+    row: ScheduleRow, *, nominal_time: Micros, due_at: Micros, at: Micros, trigger: TriggerSource = "schedule"
+) -> Execution:
+    """The execution that a fire of the schedule starts; the fire is written with it, in one transaction (H5.13)."""
+    new = new_id()
+    return Execution(
+        id=new,
+        job_id=row.job_id,
+        job_version=row.job_version,
+        state=ExecutionState.PENDING,
+        trigger=trigger,
+        input=row.input,
+        root_id=new,
+        created_at=at,
+        due_at=due_at,
+        nominal_time=nominal_time,
+        exclusive=row.exclusive,
+        started_by=trigger,
+    )
+
+
 def encoded(given: Json) -> Raw:
     """The input of an execution as it is stored; `Refused` if it is larger than 1 MiB."""
     data = codec.encode(given)
@@ -106,8 +128,3 @@ def encoded(given: Json) -> Raw:
 def _check_key(key: str | None) -> None:
     if key is not None and not (0 < len(key) <= MOST_KEY_LETTERS and words.is_plain(key)):
         raise Refused(f"an idempotency key has 1 to {MOST_KEY_LETTERS} characters, none of them a control character")
-
-
-def exclusive(stored: StoredJob) -> bool:
-    """Whether no other execution of the job may run beside one (H5.8)."""
-    return not stored.job.allow_concurrent and stored.job.overlap != "allow"

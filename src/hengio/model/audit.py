@@ -27,10 +27,14 @@ AuditAction = Literal[
     "connection.set",
     "connection.deleted",
     "secrets.rotated",
+    "schedule.paused",
+    "schedule.resumed",
+    "schedule.backfilled",
+    "schedule.stopped",
 ]
 """A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
 what people did to jobs and executions; a variable or a connection changed (never with a value); everything was
-encrypted under another key."""
+encrypted under another key; what people did to a schedule, and one that can fire no more."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

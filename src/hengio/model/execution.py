@@ -11,7 +11,7 @@ from hengio.clock import Micros
 from hengio.codec import Raw
 from hengio.model.outcome import Failure
 
-TriggerSource = Literal["schedule", "manual", "webhook", "rerun"]
+TriggerSource = Literal["schedule", "backfill", "manual", "webhook", "rerun"]
 
 
 class ExecutionState(StrEnum):

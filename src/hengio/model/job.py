@@ -10,6 +10,8 @@ from msgspec import Struct
 from hengio.model.schedule import Schedule
 from hengio.model.step import Step
 
+Overlap = Literal["skip", "queue", "allow", "cancel_running"]
+
 
 class RateLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At most `max_requests` in any `window_seconds`."""
@@ -65,7 +67,7 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     max_crashes: int = 3
     max_parallel: int = 8
     allow_concurrent: bool = False
-    overlap: Literal["skip", "queue", "allow", "cancel_running"] | None = None
+    overlap: Overlap | None = None
     steps: tuple[Step, ...]
     notes: dict[str, Any] | None = None
 
@@ -73,6 +75,11 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     def order(self) -> dict[str, int]:
         """Step id → its place in definition order, from 0."""
         return {step.id: place for place, step in enumerate(self.steps)}
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other execution of the job may run beside one (H5.8)."""
+        return not self.allow_concurrent and self.overlap != "allow"
 
     def step(self, step_id: str) -> Step:
         """The step of that id; `KeyError` if the job has none."""

@@ -16,7 +16,7 @@ from hengio.ids import new_id
 from hengio.lifecycle.advance import Walk
 from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.rerun import copied, kept
-from hengio.lifecycle.start import Starter, encoded, exclusive
+from hengio.lifecycle.start import Starter, encoded
 from hengio.model.audit import AuditAction, AuditEntry
 from hengio.model.execution import FINAL, Execution, ExecutionFilter, ExecutionState, StepRun
 from hengio.model.outcome import Failure
@@ -203,7 +203,7 @@ class ExecutionService:
             created_at=now,
             due_at=now,
             nominal_time=source.nominal_time,
-            exclusive=exclusive(target),
+            exclusive=target.job.exclusive,
             rerun_of=source.id,
             started_by=by,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hengio import codec
@@ -12,13 +13,14 @@ from hengio.codec import Json
 from hengio.definition.parse import InvalidDefinition
 from hengio.definition.validate import Report, validate
 from hengio.dispatch.events import Events, Watch
-from hengio.errors import Conflict, Unavailable
+from hengio.errors import Conflict, NotFound, Unavailable
 from hengio.ids import new_id
 from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.start import Starter
 from hengio.model.audit import AuditAction, AuditEntry
 from hengio.model.event import Event
 from hengio.model.execution import FINAL, Execution, StepRun
+from hengio.scheduler.firing import Firing
 from hengio.service.catalog import Installed
 from hengio.service.names import Names
 from hengio.storage.protocol import Storage, StoredJob
@@ -37,7 +39,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobService:
-    """Applies and runs jobs."""
+    """Applies and runs jobs. `changed` wakes the scheduler of this process, if there is one."""
 
     storage: Storage
     starter: Starter
@@ -45,6 +47,8 @@ class JobService:
     outputs: Outputs
     clock: Clock
     names: Names
+    firing: Firing
+    changed: Callable[[], None] = lambda: None
 
     async def check(self, document: Json) -> Report:
         """Validate a definition against the modules, variables and connections of this installation (R13.1)."""
@@ -58,15 +62,21 @@ class JobService:
         report = await self.check(document)
         if report.job is None or not report.valid:
             raise InvalidDefinition(report.errors)
-        stored = await self.storage.jobs.put(report.job, at=self.clock.now())
+        at = self.clock.now()
+        with suppress(NotFound):  # what was due under the schedule as it was is decided by that (H1.8)
+            await self.firing.settle((await self.storage.jobs.get(report.job.name)).id, at=at)
+        stored = await self.storage.jobs.put(report.job, at=at)
+        self.changed()
         if by:
             await self.audit("job.applied", stored, by=by)
         return stored, report
 
     async def enable(self, name: str, *, enabled: bool, by: str) -> StoredJob:
         """Let a job start, or not. Executions that are under way go on. `NotFound`."""
-        stored = await self.storage.jobs.get(name)
-        stored = await self.storage.jobs.enable(stored.id, enabled=enabled, at=self.clock.now())
+        stored, at = await self.storage.jobs.get(name), self.clock.now()
+        await self.firing.settle(stored.id, at=at)
+        stored = await self.storage.jobs.enable(stored.id, enabled=enabled, at=at)
+        self.changed()
         await self.audit("job.enabled" if enabled else "job.disabled", stored, by=by)
         return stored
 

@@ -20,6 +20,7 @@ from hengio.model.grant import Grant
 from hengio.model.job import Job
 from hengio.model.module import Module
 from hengio.model.outcome import Failure
+from hengio.storage.schedules import ScheduleStore
 from hengio.storage.vault import ConnectionStore, VariableStore, VaultStore
 
 
@@ -336,6 +337,9 @@ class Storage(Protocol):
 
     @property
     def jobs(self) -> JobStore: ...
+
+    @property
+    def schedules(self) -> ScheduleStore: ...
 
     @property
     def modules(self) -> ModuleStore: ...

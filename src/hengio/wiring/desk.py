@@ -22,10 +22,12 @@ from hengio.lock import FileLock
 from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
+from hengio.service.schedules import ScheduleService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage, Work
 from hengio.storage.sql.store import open_storage
 from hengio.wiring.objects import open_area
+from hengio.wiring.scheduling import open_firing
 from hengio.wiring.vault import open_known
 
 
@@ -45,6 +47,7 @@ class Desk:
     files: Blobs
     jobs: JobService
     executions: ExecutionService
+    schedules: ScheduleService
 
 
 @asynccontextmanager
@@ -66,7 +69,9 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
         journal = Journal(storage.executions)
         journal.open()
         stack.push_async_callback(journal.close)
-        starter = Starter(journal, Elsewhere(), clock, storage)
+        dispatcher = Elsewhere()
+        starter = Starter(journal, dispatcher, clock, storage)
+        firing = open_firing(settings, storage, dispatcher, clock)
         outputs = Outputs(open_area(settings, "outputs"))
         yield Desk(
             settings,
@@ -79,8 +84,10 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
                 outputs=outputs,
                 clock=clock,
                 names=KnownNames(known, storage.jobs),
+                firing=firing,
             ),
             ExecutionService(storage=storage, starter=starter, outputs=outputs, clock=clock),
+            ScheduleService(storage=storage, firing=firing, clock=clock),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,12 +18,17 @@ from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
 from hengio.registry.modules import ModuleRegistry
 from hengio.sandbox.protocol import Sandbox
+from hengio.scheduler.firing import Firing
+from hengio.scheduler.loop import Scheduler
+from hengio.scheduler.watchdog import Watchdog
 from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
+from hengio.service.schedules import ScheduleService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage
 from hengio.wiring.parts import Areas, Parts, open_parts
+from hengio.wiring.scheduling import open_firing
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
@@ -41,14 +46,16 @@ class System:
     modules: ModuleRegistry
     jobs: JobService
     executions: ExecutionService
+    schedules: ScheduleService
     recovered: int
 
 
 @asynccontextmanager
 async def embedded(
-    settings: Settings, *, clock: Clock | None = None, log_modules: bool = True
+    settings: Settings, *, clock: Clock | None = None, log_modules: bool = True, schedule: bool = False
 ) -> AsyncIterator[System]:
-    """Everything in this process: what a killed process left is taken up, and leaving stops within the deadline.
+    """Everything in this process: what a killed process left is taken up, and leaving stops within the deadline. With
+    `schedule`, schedules are followed.
 
     Raises `Conflict` when another process uses the data folder or the database file, `Unavailable` when the database or
     the disk cannot be used.
@@ -72,6 +79,8 @@ async def embedded(
         )
         recovered = await reconciler.recover()
         starter = Starter(journal, dispatcher, clock, storage)
+        firing = open_firing(settings, storage, dispatcher, clock)
+        scheduler = Scheduler(firing, storage.audit, clock)
         system = System(
             settings,
             storage,
@@ -79,7 +88,7 @@ async def embedded(
             events,
             parts.sandbox,
             parts.modules,
-            _jobs(parts, starter, events),
+            _jobs(parts, starter, events, firing, changed=scheduler.asked.set),
             ExecutionService(
                 storage=storage,
                 starter=starter,
@@ -87,12 +96,17 @@ async def embedded(
                 clock=clock,
                 cancel_asked=runner.cancel_asked.set,
             ),
+            ScheduleService(storage=storage, firing=firing, clock=clock),
             recovered,
         )
         async with _together() as group:
             group.create_task(worker.run(), name="worker")
             watching = [group.create_task(reconciler.run(), name="reconciler")]
             watching.append(group.create_task(parts.tapes.run(), name="tapes"))
+            if schedule:
+                watchdog = Watchdog(storage.schedules, clock, firing.statistics)
+                watching.append(group.create_task(scheduler.run(), name="scheduler"))
+                watching.append(group.create_task(watchdog.run(), name="watchdog"))
             if parts.circuits is not None:
                 watching.append(group.create_task(parts.circuits.run(), name="circuits"))
             try:
@@ -118,7 +132,7 @@ def _runner(parts: Parts, journal: Journal, events: Events, *, name: str, log_mo
     )
 
 
-def _jobs(parts: Parts, starter: Starter, events: Events) -> JobService:
+def _jobs(parts: Parts, starter: Starter, events: Events, firing: Firing, *, changed: Callable[[], None]) -> JobService:
     return JobService(
         storage=parts.storage,
         starter=starter,
@@ -126,6 +140,8 @@ def _jobs(parts: Parts, starter: Starter, events: Events) -> JobService:
         outputs=parts.outputs,
         clock=parts.clock,
         names=KnownNames(parts.known, parts.storage.jobs),
+        firing=firing,
+        changed=changed,
     )
 
 

@@ -16,11 +16,13 @@ from hengio.lifecycle.journal import Journal
 from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.start import Starter
 from hengio.model.execution import Execution
+from hengio.model.job import Job
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
 from hengio.settings import Settings
 from hengio.steps.rehearsal import Rehearsal
 from hengio.wiring.parts import Parts, open_parts
+from hengio.wiring.scheduling import open_firing
 from hengio.worker.attempt import Attempts
 from hengio.worker.opening import opening
 from hengio.worker.rehearse import Rehearser
@@ -50,13 +52,14 @@ async def rehearsing(settings: Settings) -> AsyncIterator[Stage]:
             types = parts.types(files)
             return Attempts(types, outputs, events, clock, False, parts.masks, rehearsal)
 
-        async def context(execution: Execution) -> Context:
+        async def context(execution: Execution, job: Job) -> Context:
             seen = parts.known.of(execution.job_id)
             return Context(
-                base=opening(execution), admin=seen.variables, secret_names=seen.secret_names, locked=seen.locked
+                base=opening(execution, job), admin=seen.variables, secret_names=seen.secret_names, locked=seen.locked
             )
 
-        starter = Starter(Journal(parts.storage.executions), LocalDispatcher(), clock, parts.storage)
+        dispatcher = LocalDispatcher()
+        starter = Starter(Journal(parts.storage.executions), dispatcher, clock, parts.storage)
         jobs = JobService(
             storage=parts.storage,
             starter=starter,
@@ -64,5 +67,6 @@ async def rehearsing(settings: Settings) -> AsyncIterator[Stage]:
             outputs=outputs,
             clock=clock,
             names=KnownNames(parts.known, parts.storage.jobs),
+            firing=open_firing(settings, parts.storage, dispatcher, clock),
         )
         yield Stage(parts, jobs, Rehearser(attempts, context, clock), events)

@@ -9,23 +9,24 @@ from zoneinfo import ZoneInfo
 from hengio import codec
 from hengio.clock import SECOND, to_datetime, to_iso
 from hengio.model.execution import Execution
+from hengio.model.job import Job
+from hengio.model.schedule import ZONE
 
-DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
-
-def opening(execution: Execution) -> dict[str, Any]:
-    """The roots of templates that belong to the execution itself (H3.8)."""
+def opening(execution: Execution, job: Job) -> dict[str, Any]:
+    """The roots of templates that belong to the execution itself (H3.8). Its date is that of its nominal time, or of
+    when it was begun, in the time zone of the job's schedule."""
     started = execution.nominal_time if execution.nominal_time is not None else execution.created_at
     return {
         "input": codec.decode(execution.input),
         "execution_id": execution.id,
         "job_id": execution.job_id,
         "nominal_time": None if execution.nominal_time is None else to_iso(execution.nominal_time),
-        "execution_date": _zone_date(started // (60 * SECOND)),
+        "execution_date": _zone_date(started // (60 * SECOND), job.schedule.timezone if job.schedule else ZONE),
     }
 
 
 @lru_cache(maxsize=64)
-def _zone_date(minute: int) -> str:
-    """The date of that minute since 1970 in the default zone; remembered, since executions of one minute share it."""
-    return to_datetime(minute * 60 * SECOND).astimezone(DEFAULT_ZONE).date().isoformat()
+def _zone_date(minute: int, zone: str) -> str:
+    """The date of that minute since 1970 in the zone; remembered, since executions of one minute share it."""
+    return to_datetime(minute * 60 * SECOND).astimezone(ZoneInfo(zone)).date().isoformat()

@@ -42,13 +42,13 @@ class Rehearser:
     sees of variables."""
 
     attempts: Callable[[Rehearsal], Attempts]
-    context: Callable[[Execution], Awaitable[Context]]
+    context: Callable[[Execution, Job], Awaitable[Context]]
     clock: Clock
 
     async def run(self, stored: StoredJob, *, given: Json = None) -> Rehearsed:
         """Carry the job to its end, or until it would wait."""
         execution, rehearsal, page = self._execution(stored, given), Rehearsal(), Page()
-        context = await self.context(execution)
+        context = await self.context(execution, stored.job)
         job = once(stored.job)
         passage = Passage(
             execution=execution,

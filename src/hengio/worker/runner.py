@@ -183,7 +183,7 @@ class Runner:
     def _passage(self, execution: Execution, job: Job) -> Passage:
         seen = self.variables.of(execution.job_id)
         context = Context(
-            base=opening(execution), admin=seen.variables, secret_names=seen.secret_names, locked=seen.locked
+            base=opening(execution, job), admin=seen.variables, secret_names=seen.secret_names, locked=seen.locked
         )
         return Passage(
             execution=execution,

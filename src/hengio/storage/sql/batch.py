@@ -114,5 +114,10 @@ class Batch:
             self._answers.setdefault(place, Blocked() if blocked else Stale())
 
 
+def columns(table: Table) -> list[list[Any]]:
+    """A table of values, column by column."""
+    return [list(column) for column in zip(*table, strict=True)]
+
+
 def _of_kind(entries: Sequence[Entry], kind: type[E]) -> dict[int, E]:
     return {place: entry for place, entry in enumerate(entries) if isinstance(entry, kind)}

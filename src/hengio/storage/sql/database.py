@@ -7,7 +7,9 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from hengio.clock import Micros
 from hengio.storage.protocol import Answer, Entry
+from hengio.storage.schedules import Decide, Decided
 
 T = TypeVar("T")
 
@@ -25,6 +27,10 @@ class Database(Protocol):
 
     async def commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
         """As `ExecutionStore.commit`."""
+        ...
+
+    async def decide(self, decide: Decide, *, before: Micros, limit: int, job_id: str | None = None) -> Decided:
+        """As `ScheduleStore.decide`."""
         ...
 
     async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:

@@ -119,7 +119,7 @@ def _begin_instead(connection: Connection, execution: Execution, why: Failure) -
 def _known(connection: Connection, execution: Execution) -> Execution | None:
     """The execution that was begun under its key. The job's row is locked first, so that of two who ask at the same
     time the second sees what the first did."""
-    connection.execute(select(_jobs.c.id).where(_jobs.c.id == execution.job_id).with_for_update())
+    connection.execute(select(_jobs.c.id).where(_jobs.c.id == execution.job_id).with_for_update(key_share=True))
     if execution.idempotency_key is None:
         return None
     same = (_executions.c.job_id == execution.job_id) & (_executions.c.idempotency_key == execution.idempotency_key)

@@ -16,7 +16,7 @@ from hengio.errors import Conflict, NotFound
 from hengio.ids import new_id
 from hengio.model.job import Job
 from hengio.storage.protocol import StoredJob
-from hengio.storage.sql import revisions, tables
+from hengio.storage.sql import revisions, schedules, tables
 from hengio.storage.sql.database import Database
 from hengio.storage.sql.states import UNFINISHED
 
@@ -54,6 +54,7 @@ class SqlJobs:
 
         def write(connection: Connection) -> Mapping[str, Any] | Any:
             connection.execute(change)
+            schedules.enable(connection, job_id, enabled=enabled)
             return connection.execute(_latest().where(_jobs.c.id == job_id)).mappings().first()
 
         row = await self._database.write(write)
@@ -97,7 +98,8 @@ def _stored(row: Mapping[str, Any] | Any) -> StoredJob:
 def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
     definition = codec.encode(job).decode()
     # The job's row is locked before its latest version is read: whoever was before us has added theirs by then.
-    job_id = connection.execute(select(_jobs.c.id).where(_jobs.c.name == job.name).with_for_update()).scalar()
+    same = select(_jobs.c.id).where(_jobs.c.name == job.name).with_for_update(key_share=True)
+    job_id = connection.execute(same).scalar()
     known = None if job_id is None else connection.execute(_latest().where(_jobs.c.id == job_id)).mappings().one()
     if known is not None and known["definition"] == definition:
         return _stored(known)
@@ -116,11 +118,14 @@ def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
         job = replace(job, enabled=enabled)
         connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(changed))
     connection.execute(insert(_versions).values(job_id=job_id, version=version, definition=definition, created_at=at))
-    return StoredJob(job_id, version, job)
+    stored = StoredJob(job_id, version, job)
+    schedules.follow(connection, stored, at)
+    return stored
 
 
 def _delete(connection: Connection, job_id: str, at: Micros) -> None:
     """Mark it deleted. Its executions keep pointing at it, and its old name, with when it went, names them."""
+    schedules.forget(connection, job_id)  # first, as who decides for it holds it before he writes executions
     living = select(_jobs.c.name).where(_jobs.c.id == job_id, _jobs.c.deleted_at.is_(None)).with_for_update()
     name = connection.execute(living).scalar()
     if name is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
 from sqlalchemy import Connection
@@ -11,101 +11,21 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from hengio.clock import Micros
 from hengio.errors import Unavailable
 from hengio.storage.protocol import Answer, Blocked, Entry
-from hengio.storage.sql import rows, upgrade
-from hengio.storage.sql.batch import Batch
-from hengio.storage.sql.states import BEGUN, CLAIMABLE, HELD, RETURNABLE
+from hengio.storage.schedules import Decide, Decided
+from hengio.storage.sql import postgres_firing, upgrade
+from hengio.storage.sql import postgres_statements as sql
+from hengio.storage.sql.batch import Batch, columns
+from hengio.storage.sql.firing import Wanted
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
-NOW = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
 _LOCK_FOR_MIGRATION = 0x48454E47494F
-
-_EXECUTION_TYPES = (
-    "text text int text text text text bool bigint bigint bigint int int int int text bigint bigint bigint text "
-    "text text text text"
-).split()
-_STEP_RUN_TYPES = (
-    "text text int int int int text text text bigint bigint text text bigint text text text bool text text"
-).split()
 
 SILENCE_SECONDS = 60.0
 """A server that says nothing for so long is away: a network that swallows packets closes no connection."""
-
-
-def _unnest(types: Sequence[str]) -> str:
-    return "unnest(" + ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, 1)) + ")"
-
-
-INSERT_EXECUTIONS = (
-    f"INSERT INTO executions ({', '.join(rows.EXECUTION_COLUMNS)}) SELECT * FROM {_unnest(_EXECUTION_TYPES)} "
-    "ON CONFLICT (job_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
-)
-KEYED = """
-SELECT e.job_id, e.idempotency_key, e.id
-FROM executions e JOIN unnest($1::text[], $2::text[]) AS k(job_id, key)
-  ON e.job_id = k.job_id AND e.idempotency_key = k.key
-"""
-INSERT_STEP_RUNS = (
-    f"INSERT INTO step_runs ({', '.join(rows.STEP_RUN_COLUMNS)}) SELECT * FROM {_unnest(_STEP_RUN_TYPES)} "
-    "ON CONFLICT DO NOTHING"
-)
-# A job that allows no execution beside another gets at most one claim here, and none while another is under way. The
-# unique index is behind this for claims of two processes; alone it would cost the whole batch its transaction.
-CLAIM = f"""
-WITH pending AS (
-    SELECT e.id, e.job_id, e.exclusive, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn,
-        w.worker, w.lease, w.at
-    FROM executions e
-    JOIN unnest($1::text[], $2::int[], $3::text[], $4::bigint[], $5::bigint[]) AS w(id, number, worker, lease, at)
-      ON w.id = e.id AND w.number = e.dispatch_number
-    WHERE e.state IN {CLAIMABLE}
-    ORDER BY e.id FOR NO KEY UPDATE OF e
-), taken AS (
-    SELECT DISTINCT ON (turn) id, worker, lease, at FROM pending
-    WHERE NOT exclusive OR NOT EXISTS (
-        SELECT FROM executions o
-        WHERE o.job_id = pending.job_id AND o.id <> pending.id AND o.exclusive AND {BEGUN}
-    )
-    ORDER BY turn, id
-)
-UPDATE executions x
-SET state = 'running', claim = x.claim + 1, worker = taken.worker, lease_until = {NOW} + taken.lease,
-    started_at = COALESCE(x.started_at, taken.at)
-FROM taken WHERE x.id = taken.id
-RETURNING {", ".join("x." + column for column in rows.EXECUTION_COLUMNS)}, {rows.REVISION}
-"""
-PENDING = "SELECT id, dispatch_number FROM executions WHERE id = ANY($1::text[]) AND state = 'pending'"
-# Wherever several rows are locked it is in the order of their ids, or two transactions could wait for each other.
-HOLDS = f"""
-SELECT id, claim FROM executions
-WHERE id = ANY($1::text[]) AND state IN {HELD}
-ORDER BY id FOR NO KEY UPDATE
-"""
-CLOSE = """
-UPDATE executions x SET state = c.state, finished_at = c.finished_at, failure = c.failure, lease_until = NULL
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS c(state, finished_at, failure, id)
-WHERE x.id = c.id
-"""
-PARK = f"""
-UPDATE executions x
-SET state = 'pending', due_at = p.due_at, parked_claim = x.claim, dispatch_number = x.dispatch_number + 1,
-    worker = NULL, lease_until = NULL
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS p(id, claim, due_at)
-WHERE x.id = p.id AND x.claim = p.claim AND x.state IN {RETURNABLE}
-RETURNING x.id, x.claim, x.dispatch_number
-"""
-EXTEND = f"""
-WITH held AS (
-    SELECT e.id
-    FROM executions e JOIN unnest($1::text[], $2::int[]) AS h(id, claim) ON h.id = e.id AND h.claim = e.claim
-    WHERE e.state IN {HELD}
-    ORDER BY e.id FOR NO KEY UPDATE OF e
-)
-UPDATE executions x SET lease_until = {NOW} + $3 FROM held WHERE x.id = held.id
-"""
 
 _AWAY = (
     OSError,
@@ -136,7 +56,7 @@ class PostgresDatabase:
         self._pool: asyncpg.Pool[asyncpg.Record]
 
     def now(self) -> str:
-        return NOW
+        return sql.NOW
 
     async def open(self) -> None:
         try:
@@ -189,10 +109,20 @@ class PostgresDatabase:
         except Unavailable as error:
             return error
 
+    async def decide(self, decide: Decide, *, before: Micros, limit: int, job_id: str | None = None) -> Decided:
+        wanted = Wanted(before, limit, job_id)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await postgres_firing.decide(connection, decide, wanted)
+        except Exception as error:
+            if _is_away(error):
+                raise self._unavailable(error) from error
+            raise
+
     async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:
         ids, numbers = [claim[0] for claim in claims], [claim[1] for claim in claims]
         try:
-            await self._pool.execute(EXTEND, ids, numbers, int(lease_seconds * 1_000_000))
+            await self._pool.execute(sql.EXTEND, ids, numbers, int(lease_seconds * 1_000_000))
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
 
@@ -200,23 +130,23 @@ class PostgresDatabase:
         batch = Batch(entries)
         async with self._pool.acquire() as connection, connection.transaction():
             if table := batch.executions():
-                await connection.execute(INSERT_EXECUTIONS, *_columns(table))
+                await connection.execute(sql.INSERT_EXECUTIONS, *columns(table))
             if table := batch.keyed():
-                found = await connection.fetch(KEYED, *_columns(table))
+                found = await connection.fetch(sql.KEYED, *columns(table))
                 batch.begun([(row["job_id"], row["idempotency_key"], row["id"]) for row in found])
             if ids := batch.held_ids():
-                batch.held([(row["id"], row["claim"]) for row in await connection.fetch(HOLDS, ids)])
+                batch.held([(row["id"], row["claim"]) for row in await connection.fetch(sql.HOLDS, ids)])
             if table := batch.step_runs():
-                await connection.execute(INSERT_STEP_RUNS, *_columns(table))
+                await connection.execute(sql.INSERT_STEP_RUNS, *columns(table))
             if table := batch.closes():
-                await connection.execute(CLOSE, *_columns(table))
+                await connection.execute(sql.CLOSE, *columns(table))
             if table := batch.parks():
-                found = await connection.fetch(PARK, *_columns(table))
+                found = await connection.fetch(sql.PARK, *columns(table))
                 batch.parked([(row["id"], row["claim"], row["dispatch_number"]) for row in found])
             if table := batch.claims():
-                batch.claimed([dict(row) for row in await connection.fetch(CLAIM, *_columns(table))])
+                batch.claimed([dict(row) for row in await connection.fetch(sql.CLAIM, *columns(table))])
             if ids := batch.unclaimed_ids():
-                found = await connection.fetch(PENDING, ids)
+                found = await connection.fetch(sql.PENDING, ids)
                 batch.pending([(row["id"], row["dispatch_number"]) for row in found])
         return batch.answers()
 
@@ -230,10 +160,6 @@ def _is_away(error: BaseException | None) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return not isinstance(error, _AT_FAULT)
     return isinstance(error, _AWAY)
-
-
-def _columns(table: Sequence[Row]) -> list[list[Any]]:
-    return [list(column) for column in zip(*table, strict=True)]
 
 
 def _migrate(connection: Connection) -> None:

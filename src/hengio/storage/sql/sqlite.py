@@ -19,73 +19,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from hengio import codec
+from hengio.clock import Micros
 from hengio.errors import Corrupt, Unavailable
 from hengio.storage.protocol import Answer, Entry
-from hengio.storage.sql import rows, upgrade
+from hengio.storage.schedules import Decide, Decided
+from hengio.storage.sql import rows, sqlite_firing, upgrade
+from hengio.storage.sql import sqlite_statements as sql
 from hengio.storage.sql.batch import Batch
-from hengio.storage.sql.states import BEGUN, CLAIMABLE, HELD, RETURNABLE
+from hengio.storage.sql.firing import Wanted
 
 T = TypeVar("T")
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-
-
-def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-INSERT_EXECUTIONS = _insert("executions", rows.EXECUTION_COLUMNS) + (
-    " ON CONFLICT (job_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
-)
-KEYED = """
-SELECT e.job_id, e.idempotency_key, e.id FROM json_each(?) AS k CROSS JOIN executions AS e
-ON e.job_id = k.value ->> 0 AND e.idempotency_key = k.value ->> 1
-"""
-INSERT_STEP_RUNS = _insert("step_runs", rows.STEP_RUN_COLUMNS) + " ON CONFLICT DO NOTHING"
-# A job that allows no execution beside another gets at most one claim here, and none while another is under way. Of the
-# rows of one `turn`, SQLite takes `w` from that with the least id.
-CLAIM = f"""
-WITH pending AS (
-    SELECT e.id, CASE WHEN e.exclusive THEN e.job_id ELSE e.id END AS turn, e.job_id, e.exclusive, w.value AS w
-    FROM json_each(?) AS w CROSS JOIN executions AS e ON e.id = w.value ->> 0 AND e.dispatch_number = w.value ->> 1
-    WHERE e.state IN {CLAIMABLE}
-), taken AS (
-    SELECT min(id) AS id, w FROM pending
-    WHERE NOT exclusive OR NOT EXISTS (
-        SELECT 1 FROM executions AS o
-        WHERE o.job_id = pending.job_id AND o.id <> pending.id AND o.exclusive AND {BEGUN}
-    )
-    GROUP BY turn
-)
-UPDATE executions
-SET state = 'running', claim = claim + 1, worker = w ->> 2, lease_until = {NOW} + (w ->> 3),
-    started_at = COALESCE(started_at, w ->> 4)
-FROM taken
-WHERE executions.id = taken.id
-RETURNING {", ".join(f"executions.{column}" for column in rows.EXECUTION_COLUMNS)}, {rows.REVISION}
-"""
-PENDING = """
-SELECT id, dispatch_number FROM executions
-WHERE id IN (SELECT value FROM json_each(?)) AND state = 'pending'
-"""
-HOLDS = f"""
-SELECT id, claim FROM executions
-WHERE id IN (SELECT value FROM json_each(?)) AND state IN {HELD}
-"""
-CLOSE = "UPDATE executions SET state = ?, finished_at = ?, failure = ?, lease_until = NULL WHERE id = ?"
-PARK = f"""
-UPDATE executions
-SET state = 'pending', due_at = p.value ->> 2, parked_claim = claim, dispatch_number = dispatch_number + 1,
-    worker = NULL, lease_until = NULL
-FROM json_each(?) AS p
-WHERE executions.id = p.value ->> 0 AND claim = p.value ->> 1 AND state IN {RETURNABLE}
-RETURNING executions.id, claim, dispatch_number
-"""
-EXTEND = f"""
-UPDATE executions SET lease_until = {NOW} + ?
-WHERE id = ? AND claim = ? AND state IN {HELD}
-"""
 
 
 class SqliteDatabase:
@@ -100,7 +45,7 @@ class SqliteDatabase:
         self._raw: sqlite3.Connection
 
     def now(self) -> str:
-        return NOW
+        return sql.NOW
 
     async def open(self) -> None:
         await self._on(self._writer, self._prepare)
@@ -127,12 +72,19 @@ class SqliteDatabase:
     async def commit(self, entries: Sequence[Entry]) -> list[Answer | Exception]:
         return await self._on(self._writer, lambda: self._commit(entries))
 
+    async def decide(self, decide: Decide, *, before: Micros, limit: int, job_id: str | None = None) -> Decided:
+        def run() -> Decided:
+            with self._transaction():
+                return sqlite_firing.decide(self._raw, decide, Wanted(before, limit, job_id))
+
+        return await self._on(self._writer, run)
+
     async def extend(self, claims: Sequence[tuple[str, int]], *, lease_seconds: float) -> None:
         lease = int(lease_seconds * 1_000_000)
 
         def run() -> None:
             with self._transaction():
-                self._raw.executemany(EXTEND, [(lease, execution_id, claim) for execution_id, claim in claims])
+                self._raw.executemany(sql.EXTEND, [(lease, execution_id, claim) for execution_id, claim in claims])
 
         await self._on(self._writer, run)
 
@@ -194,22 +146,22 @@ class SqliteDatabase:
 
     def _write(self, batch: Batch) -> list[Answer | Exception]:
         if table := batch.executions():
-            self._raw.executemany(INSERT_EXECUTIONS, table)
+            self._raw.executemany(sql.INSERT_EXECUTIONS, table)
         if table := batch.keyed():
-            batch.begun(self._raw.execute(KEYED, _json(table)))
+            batch.begun(self._raw.execute(sql.KEYED, _json(table)))
         if ids := batch.held_ids():
-            batch.held(self._raw.execute(HOLDS, _json(ids)))
+            batch.held(self._raw.execute(sql.HOLDS, _json(ids)))
         if table := batch.step_runs():
-            self._raw.executemany(INSERT_STEP_RUNS, table)
+            self._raw.executemany(sql.INSERT_STEP_RUNS, table)
         if table := batch.closes():
-            self._raw.executemany(CLOSE, table)
+            self._raw.executemany(sql.CLOSE, table)
         if table := batch.parks():
-            batch.parked(self._raw.execute(PARK, _json(table)))
+            batch.parked(self._raw.execute(sql.PARK, _json(table)))
         if table := batch.claims():
-            found = self._raw.execute(CLAIM, _json(table)).fetchall()
+            found = self._raw.execute(sql.CLAIM, _json(table)).fetchall()
             batch.claimed(dict(zip(rows.CLAIMED_COLUMNS, row, strict=True)) for row in found)
         if ids := batch.unclaimed_ids():
-            batch.pending(self._raw.execute(PENDING, _json(ids)))
+            batch.pending(self._raw.execute(sql.PENDING, _json(ids)))
         return batch.answers()
 
     async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -19,6 +19,7 @@ from hengio.storage.sql.executions import SqlExecutions
 from hengio.storage.sql.interventions import SqlInterventions
 from hengio.storage.sql.jobs import SqlJobs
 from hengio.storage.sql.modules import SqlModules
+from hengio.storage.sql.schedules import SqlSchedules
 from hengio.storage.sql.variables import SqlVariables
 from hengio.storage.sql.vault import SqlVault
 
@@ -34,6 +35,7 @@ class SqlStorage:
         self.interventions = SqlInterventions(database)
         self.circuits = SqlCircuits(database)
         self.jobs = SqlJobs(database)
+        self.schedules = SqlSchedules(database)
         self.modules = SqlModules(database)
         self.calls = SqlCalls(database)
         self.audit = SqlAudit(database)

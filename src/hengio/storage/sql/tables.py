@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from hengio.storage.sql.states import BAD_ENDS, BEGUN, HELD
+from hengio.storage.sql.states import BAD_ENDS, BEGUN, HELD, UNFINISHED
 
 metadata = MetaData(
     naming_convention={
@@ -98,6 +98,13 @@ Index(
     sqlite_where=text(f"exclusive AND {BEGUN}"),
     postgresql_where=text(f"exclusive AND {BEGUN}"),
 )
+# Whether a job has an execution that is not over: what the overlap policy asks.
+Index(
+    "ix_executions_unfinished",
+    executions.c.job_id,
+    sqlite_where=text(f"state IN {UNFINISHED}"),
+    postgresql_where=text(f"state IN {UNFINISHED}"),
+)
 Index("ix_executions_job_id_created_at", executions.c.job_id, executions.c.created_at)
 Index("ix_executions_created_at_id", executions.c.created_at, executions.c.id)
 Index(
@@ -161,6 +168,57 @@ Index(
     sqlite_where=text("module_id IS NOT NULL"),
     postgresql_where=text("module_id IS NOT NULL"),
 )
+
+# What is followed of a job's schedule; the definition itself is in the job's version.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_version", Integer, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("enabled", Boolean(create_constraint=False), nullable=False),
+    Column("paused", Boolean(create_constraint=False), nullable=False),
+    Column("exclusive", Boolean(create_constraint=False), nullable=False),
+    Column("overlap", Text),
+    Column("anchor", BigInteger, nullable=False),
+    Column("decided_until", BigInteger, nullable=False),
+    Column("next_at", BigInteger),
+    Column("finished", Boolean(create_constraint=False), nullable=False),
+    Column("problem", Text),
+    Column("last_execution_id", Text),
+)
+
+# However many schedules there are, those that are due are found by this.
+Index(
+    "ix_schedules_next_at",
+    schedules.c.next_at,
+    sqlite_where=text("next_at IS NOT NULL"),
+    postgresql_where=text("next_at IS NOT NULL"),
+)
+# A schedule that is not going to fire though it has not finished: normally none.
+Index(
+    "ix_schedules_stopped",
+    schedules.c.job_id,
+    sqlite_where=text("next_at IS NULL AND NOT finished"),
+    postgresql_where=text("next_at IS NULL AND NOT finished"),
+)
+
+# The fire ledger (H1.6): the primary key makes a second fire of a nominal time impossible.
+fires = Table(
+    "fires",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("nominal_time", BigInteger, primary_key=True),
+    Column("job_version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("note", Text, nullable=False),
+    Column("execution_id", Text),
+    Column("until", BigInteger),
+)
+Index("ix_fires_nominal_time", fires.c.nominal_time)
 
 circuits = Table(
     "circuits",

@@ -1,0 +1,85 @@
+"""`hengio schedule …`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hengio.cli.commands.options import AsJson, DataDir, JobName, Limit, OfJob
+
+app = typer.Typer(help="See when jobs run by themselves, and why they did not.", no_args_is_help=True)
+
+
+@app.command("list")
+def schedule_list(data_dir: DataDir = None, *, json: AsJson = False) -> None:
+    """Show every schedule that is followed, with its next fire and what became of the latest."""
+    from hengio.cli.schedules import list_schedules
+
+    raise typer.Exit(list_schedules(data_dir=data_dir, as_json=json))
+
+
+@app.command("show")
+def schedule_show(job: JobName, data_dir: DataDir = None, *, json: AsJson = False) -> None:
+    """Show one job's schedule."""
+    from hengio.cli.schedules import show_schedule
+
+    raise typer.Exit(show_schedule(job, data_dir=data_dir, as_json=json))
+
+
+@app.command("fires")
+def schedule_fires(
+    job: OfJob = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only those: fired, skipped, missed; repeatable.", metavar="STATE")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Only times from then on.", metavar="WHEN")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Only times up to then.", metavar="WHEN")] = None,
+    limit: Limit = 50,
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Show the fire ledger: what became of each nominal time, and why."""
+    from hengio.cli.schedules import Wanted, show_fires
+
+    wanted = Wanted(job=job, states=state or [], since=since, until=until, limit=limit)
+    raise typer.Exit(show_fires(wanted, data_dir=data_dir, as_json=json))
+
+
+@app.command("pause")
+def schedule_pause(job: JobName, data_dir: DataDir = None, *, json: AsJson = False) -> None:
+    """Let a schedule not fire; the job may still be started by hand. What is due meanwhile is skipped."""
+    from hengio.cli.schedules import pause_schedule
+
+    raise typer.Exit(pause_schedule(job, paused=True, data_dir=data_dir, as_json=json))
+
+
+@app.command("resume")
+def schedule_resume(job: JobName, data_dir: DataDir = None, *, json: AsJson = False) -> None:
+    """Let a schedule fire again, also one that was stopped because of a problem."""
+    from hengio.cli.schedules import pause_schedule
+
+    raise typer.Exit(pause_schedule(job, paused=False, data_dir=data_dir, as_json=json))
+
+
+@app.command("backfill")
+def schedule_backfill(
+    job: JobName,
+    since: Annotated[
+        str, typer.Option("--from", help="The first nominal time, in the schedule's zone.", metavar="WHEN")
+    ],
+    until: Annotated[str, typer.Option("--to", help="The last nominal time.", metavar="WHEN")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the earliest.", metavar="N")] = 100,
+    data_dir: DataDir = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be started.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Start an execution for each nominal time of a range that has none."""
+    from hengio.cli.schedules import backfill_schedule
+
+    done = backfill_schedule(
+        job, since=since, until=until, limit=limit, dry_run=dry_run, data_dir=data_dir, as_json=json
+    )
+    raise typer.Exit(done)

@@ -1,0 +1,331 @@
+"""Schedules that are followed: on a real database, with a clock that the test moves (H1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from hengio.clock import SECOND
+from hengio.dispatch.local import LocalDispatcher
+from hengio.errors import Conflict, NotFound, Refused
+from hengio.model.execution import Execution, ExecutionState
+from hengio.model.fire import FireFilter, FireState
+from hengio.model.outcome import Failure
+from hengio.model.schedule import Calendar, CronSchedule, FixedDelay, FixedRate, OneTime, Schedule
+from hengio.scheduler.firing import Firing
+from hengio.scheduler.loop import Scheduler
+from hengio.scheduler.watchdog import Watchdog
+from hengio.service.schedules import Range, ScheduleService
+from hengio.storage.protocol import Storage, StoredJob
+from hengio.storage.sql import tables
+from tests.support.builders import a_job
+from tests.support.clock import MovableClock
+from tests.support.schedules import DAY, HOUR, MINUTE, at, hourly, misfire
+from tests.support.storages import opened
+from tests.support.waiting import eventually
+from tests.support.workplace import working
+
+START = at("2026-11-30T00:00:00+07:00")
+BY = "a test"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
+    url = f"sqlite:///{tmp_path / 'hengio.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    async with opened(url) as storage:
+        yield storage
+
+
+@dataclass
+class Town:
+    """An installation whose clock the test moves."""
+
+    storage: Storage
+    clock: MovableClock
+    firing: Firing
+    service: ScheduleService
+
+    async def follow(self, schedule: Schedule | None, name: str = "job", **fields: Any) -> StoredJob:
+        """Save a job with that schedule now, as the door does: what was due before is decided first."""
+        job = a_job("a", name=name, schedule=schedule, **fields)
+        with suppress(NotFound):
+            await self.firing.settle((await self.storage.jobs.get(name)).id, at=self.clock.now())
+        return await self.storage.jobs.put(job, at=self.clock.now())
+
+    async def look(self) -> list[Execution]:
+        """One look of the scheduler."""
+        return list((await self.firing.once(limit=1_000)).begun)
+
+    async def pass_(self, seconds: float, *, step: float = 60.0) -> list[Execution]:
+        """Let time pass, with a look at each step."""
+        begun = await self.look()
+        for _ in range(int(seconds / step)):
+            self.clock.advance(step)
+            begun += await self.look()
+        return begun
+
+    async def end(self, execution: Execution) -> None:
+        """End it at once."""
+        why = Failure("cancelled", "a test")
+        await self.storage.interventions.cancel(execution.id, why=why, at=self.clock.now())
+
+    async def ledger(self, name: str = "job") -> list[tuple[float, str]]:
+        """Hours after the start, and what became of each nominal time, in their order."""
+        stored = await self.storage.jobs.get(name)
+        found = await self.service.fires(FireFilter(job_id=stored.id), limit=10_000)
+        told = [
+            ((fire.nominal_time - START) / HOUR, fire.state.value if fire.reason is None else fire.reason)
+            for fire in found
+        ]
+        return sorted(told)
+
+
+@pytest.fixture
+def town(storage: Storage) -> Town:
+    clock = MovableClock(START)
+    firing = Firing(store=storage.schedules, dispatcher=LocalDispatcher(), clock=clock)
+    return Town(storage, clock, firing, ScheduleService(storage=storage, firing=firing, clock=clock))
+
+
+@pytest.mark.requirement("H1.6", "H2.1")
+async def test_a_day_of_an_hourly_job_is_in_the_ledger_hour_by_hour(town: Town) -> None:
+    await town.follow(hourly(), overlap="queue")
+    begun = await town.pass_(24 * 3_600, step=1_800)
+    assert await town.ledger() == [(hour, "fired") for hour in range(1, 25)]
+    assert [(one.nominal_time - START) / HOUR for one in begun if one.nominal_time] == [*range(1, 25)]
+    assert {one.trigger for one in begun} == {"schedule"}
+
+
+@pytest.mark.requirement("H1.8")
+async def test_nothing_is_lost_or_repeated_when_the_scheduler_was_away(town: Town) -> None:
+    await town.follow(hourly(misfire=misfire("fire_all")))
+    await town.pass_(3 * 3_600, step=3_600)
+    town.clock.advance(9 * 3_600)
+    await town.look()
+    await town.look()
+    assert await town.ledger() == [(1, "fired"), (2, "overlap"), (3, "overlap")] + [(h, "fired") for h in range(4, 13)]
+
+
+@pytest.mark.requirement("H1.8")
+async def test_a_clock_that_is_set_back_fires_nothing_twice(town: Town) -> None:
+    await town.follow(hourly(), overlap="queue")
+    await town.pass_(3 * 3_600, step=3_600)
+    town.clock.advance(-2 * 3_600)
+    assert await town.pass_(4 * 3_600, step=600) != []
+    assert await town.ledger() == [(hour, "fired") for hour in range(1, 6)]
+
+
+@pytest.mark.requirement("H1.8")
+async def test_changing_a_schedule_loses_and_repeats_nothing(town: Town) -> None:
+    """The old one is followed up to the change, the new one from there, also where nobody looked in between."""
+    await town.follow(hourly(misfire=misfire("fire_all")), overlap="queue")
+    town.clock.advance(2 * 3_600 + 1_800)
+    await town.follow(CronSchedule(expression="0 15 * * * ?", misfire=misfire("fire_all")), overlap="queue")
+    await town.pass_(2 * 3_600, step=900)
+    assert await town.ledger() == [(1, "fired"), (2, "fired"), (3.25, "fired"), (4.25, "fired")]
+
+
+@pytest.mark.requirement("H1.8")
+async def test_applying_the_same_schedule_again_changes_nothing(town: Town) -> None:
+    schedule = FixedRate(interval_seconds=3_600)
+    await town.follow(schedule, overlap="queue")
+    town.clock.advance(1_800)
+    await town.follow(schedule, overlap="queue", description="changed")
+    await town.pass_(2 * 3_600, step=1_800)
+    assert await town.ledger() == [(1, "fired"), (2, "fired")]
+
+
+@pytest.mark.requirement("H1.8", "H1.6")
+async def test_pausing_skips_with_its_reason_and_resuming_goes_on(town: Town) -> None:
+    await town.follow(hourly(), overlap="queue")
+    await town.pass_(3_600)
+    await town.service.pause("job", paused=True, by=BY)
+    await town.pass_(2 * 3_600)
+    await town.service.pause("job", paused=False, by=BY)
+    await town.pass_(3_600)
+    assert await town.ledger() == [(1, "fired"), (2, "paused"), (3, "paused"), (4, "fired")]
+    entries = await town.storage.audit.find(limit=10)
+    assert {entry.action for entry in entries} == {"schedule.paused", "schedule.resumed"}
+
+
+@pytest.mark.requirement("H1.8")
+async def test_what_was_due_before_a_pause_still_fires(town: Town) -> None:
+    await town.follow(hourly())
+    town.clock.advance(3_600)
+    await town.service.pause("job", paused=True, by=BY)
+    assert await town.ledger() == [(1, "fired")]
+
+
+@pytest.mark.requirement("H1.3")
+async def test_a_fixed_delay_counts_from_each_end(town: Town) -> None:
+    await town.follow(FixedDelay(delay_seconds=600))
+    [first] = await town.pass_(600)
+    assert await town.pass_(1_500) == []
+    await town.end(first)
+    ended = town.clock.now()
+    [second] = await town.pass_(600)
+    assert second.nominal_time == ended + 10 * MINUTE
+
+
+@pytest.mark.requirement("H1.3")
+async def test_one_time_fires_once_and_is_finished(town: Town) -> None:
+    await town.follow(OneTime(execute_at="2026-11-30T02:00:00"))
+    await town.pass_(5 * 3_600, step=1_200)
+    assert await town.ledger() == [(2, "fired")]
+    assert (await town.service.show("job")).row.finished
+    assert await Watchdog(town.storage.schedules, town.clock, town.firing.statistics).look() == []
+
+
+@pytest.mark.requirement("H1.5", "H5.8")
+async def test_a_fire_is_skipped_while_the_one_before_runs(town: Town) -> None:
+    await town.follow(hourly())
+    [first] = await town.pass_(3 * 3_600)
+    assert await town.ledger() == [(1, "fired"), (2, "overlap"), (3, "overlap")]
+    await town.end(first)
+    await town.pass_(3_600)
+    assert (await town.ledger())[-1] == (4, "fired")
+
+
+@pytest.mark.requirement("H1.4", "H1.6")
+async def test_tet_is_left_out_and_made_up_for_on_the_next_business_day(town: Town) -> None:
+    """Tết of 2026: the holidays are from Monday the 16th to Friday the 20th of February."""
+    town.clock.advance((at("2026-02-13T00:00:00+07:00") - START) / SECOND)
+    calendar = Calendar(skip_holidays="VN", business_days_only=True, shift="next_business_day")
+    await town.follow(CronSchedule(expression="0 0 8 * * ?", calendar=calendar), overlap="queue")
+    await town.pass_(12 * 86_400, step=3_600)
+    stored = await town.storage.jobs.get("job")
+    found = await town.service.fires(FireFilter(job_id=stored.id, states=(FireState.FIRED,)), limit=100)
+    days = [(fire.nominal_time - at("2026-02-01T00:00:00+07:00")) // DAY + 1 for fire in reversed(found)]
+    assert days == [13, 23, 24]
+
+
+@pytest.mark.requirement("H1.8")
+async def test_a_backfill_starts_only_what_is_missing(town: Town) -> None:
+    await town.follow(hourly(misfire=misfire("skip")), overlap="queue")
+    await town.pass_(2 * 3_600, step=3_600)
+    town.clock.advance(3 * 3_600 + 300)
+    await town.look()
+    span = Range(START - 2 * HOUR, START + 5 * HOUR)
+    seen = await town.service.backfill("job", span, limit=100, dry_run=True, by=BY)
+    done = await town.service.backfill("job", span, limit=100, dry_run=False, by=BY)
+    assert seen.times == done.times
+    assert [(moment - START) / HOUR for moment in done.times] == [-2, -1, 0, 3, 4, 5]
+    assert [one.nominal_time for one in done.executions] == list(done.times)
+    assert {(one.trigger, one.state) for one in done.executions} == {("backfill", ExecutionState.PENDING)}
+    again = await town.service.backfill("job", span, limit=100, dry_run=False, by=BY)
+    assert again.times == ()
+    assert await town.ledger() == [(hour, "fired") for hour in range(-2, 6)]
+
+
+async def test_a_backfill_is_bounded_and_says_so(town: Town) -> None:
+    await town.follow(hourly(), overlap="queue")
+    done = await town.service.backfill("job", Range(START - DAY, START), limit=5, dry_run=False, by=BY)
+    assert (len(done.executions), done.more) == (5, True)
+
+
+async def test_what_has_no_times_of_its_own_is_not_backfilled(town: Town) -> None:
+    await town.follow(FixedDelay(delay_seconds=60))
+    with pytest.raises(Conflict, match="fixed_delay"):
+        await town.service.backfill("job", Range(START - DAY, START), limit=5, dry_run=False, by=BY)
+    await town.follow(hourly())
+    with pytest.raises(Refused, match="ends before it begins"):
+        await town.service.backfill("job", Range(START, START - 1), limit=5, dry_run=False, by=BY)
+
+
+async def break_(storage: Storage, stored: StoredJob, schedule: str) -> None:
+    """Damage what is stored of a schedule."""
+    change = update(tables.schedules).where(tables.schedules.c.job_id == stored.id).values(schedule=schedule)
+    await storage.schedules._database.write(lambda connection: connection.execute(change))  # type: ignore[attr-defined]
+
+
+@pytest.mark.requirement("H1.8")
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        '{"type": "cron", "expression": "0 0 * * * ?", "timezone": "Mars/Olympus"}',
+        '{"type": "cron", "expression": "broken"}',
+        '{"type": "cron"',
+        '{"type": "cron", "expression": "0 0 * * * ?", "calendar": {"skip_holidays": "XX"}}',
+    ],
+)
+async def test_a_schedule_that_cannot_be_evaluated_is_stopped_alone(town: Town, schedule: str) -> None:
+    broken = await town.follow(hourly(), name="broken")
+    await town.follow(hourly(), name="neighbour")
+    await break_(town.storage, broken, schedule)
+    scheduler = Scheduler(town.firing, town.storage.audit, town.clock, every_seconds=0.01)
+    running = asyncio.create_task(scheduler.run())
+
+    async def stopped() -> bool:
+        return bool(await town.storage.audit.find(action="schedule.stopped", limit=10))
+
+    await eventually(stopped)
+    town.clock.advance(3_600)
+
+    async def fired() -> bool:
+        return await town.ledger("neighbour") == [(1, "fired")]
+
+    await eventually(fired)
+    running.cancel()
+    await asyncio.wait([running])
+    assert await town.ledger("broken") == []
+    [alarm] = await Watchdog(town.storage.schedules, town.clock, town.firing.statistics).look()
+    assert alarm.job_id == broken.id
+    assert "cannot be evaluated" in (alarm.problem or "")
+    assert town.firing.statistics.without_next == 1
+
+
+@pytest.mark.requirement("H1.8")
+async def test_a_repaired_schedule_goes_on_when_it_is_resumed(town: Town) -> None:
+    stored = await town.follow(hourly(misfire=misfire("fire_all")))
+    await break_(town.storage, stored, "{}")
+    await town.pass_(2 * 3_600, step=3_600)
+    await break_(
+        town.storage, stored, '{"type": "cron", "expression": "0 0 * * * ?", "misfire": {"policy": "fire_all"}}'
+    )
+    await town.service.pause("job", paused=False, by=BY)
+    await town.look()
+    assert await town.ledger() == [(1, "fired"), (2, "fired")]
+
+
+@pytest.mark.requirement("H1.8")
+async def test_a_schedule_that_nobody_decides_raises_an_alarm(town: Town) -> None:
+    await town.follow(hourly())
+    await town.look()
+    town.clock.advance(3_600 + 300)
+    watchdog = Watchdog(town.storage.schedules, town.clock, town.firing.statistics)
+    assert [row.problem for row in await watchdog.look()] == [None]
+    assert town.firing.statistics.overdue == 1
+    await town.look()
+    assert await watchdog.look() == []
+    assert town.firing.statistics.overdue == 0
+
+
+@pytest.mark.requirement("H2.1", "H5.2")
+async def test_a_scheduled_job_runs_to_its_end(storage: Storage) -> None:
+    """The loop, the worker and the machine's own clock."""
+    async with working(storage) as place:
+        await storage.jobs.put(
+            a_job("a", schedule=CronSchedule(expression="* * * * * ?")), at=place.executions.clock.now()
+        )
+        firing = Firing(store=storage.schedules, dispatcher=place.dispatcher, clock=place.executions.clock)
+        running = asyncio.create_task(Scheduler(firing, storage.audit, place.executions.clock).run())
+
+        async def succeeded() -> list[Execution] | None:
+            found = await storage.executions.recent(limit=10)
+            done = [one for one in found if one.state is ExecutionState.SUCCESS]
+            return done if len(done) >= 2 else None
+
+        done = await eventually(succeeded)
+        running.cancel()
+        await asyncio.wait([running])
+    assert {one.trigger for one in done} == {"schedule"}
+    assert len({one.nominal_time for one in done}) == len(done)
