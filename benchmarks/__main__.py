@@ -16,6 +16,7 @@ TITLES = {
     "kinds": "Commands, components, recording, processes",
     "artefacts": "The first call of a module in a process",
     "jobs": "Durable jobs, embedded",
+    "schedules": "A million schedules, and a thousand at once",
     "sftp": "Files through the SFTP step",
     "files": "Large files: a CSV and a workbook of 100 MB",
     "cli": "Waiting for the program",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice, takewhile
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -18,19 +17,29 @@ _FIRST_SPAN = 900 * SECOND
 
 
 class Backlog(Struct, frozen=True):
-    """The latest of the times to decide, ascending. `older` are the bounds of those before them, if there are any."""
+    """The latest of the times to decide, ascending, and the one that follows `now`. `older` are the bounds of those
+    before them, if there are any."""
 
     times: tuple[Occurrence, ...]
+    upcoming: Occurrence | None = None
     older: tuple[Micros, Micros] | None = None
 
 
 def backlog(table: Timetable, *, since: Micros, now: Micros) -> Backlog:
     """Everything after `since`, up to and including `now`."""
-    times = tuple(islice(_until(table, since, now), MOST + 1))
-    if len(times) <= MOST:
-        return Backlog(times)
+    times: list[Occurrence] = []
+    for one in table.after(since):
+        if one.at > now:
+            return Backlog(tuple(times), one)
+        if len(times) == MOST:
+            return _long(table, since=since, now=now)
+        times.append(one)
+    return Backlog(tuple(times))
+
+
+def _long(table: Timetable, *, since: Micros, now: Micros) -> Backlog:
     newest = _newest(table, since=since, now=now)
-    return Backlog(newest, older=(since + 1, newest[0].at - 1))
+    return Backlog(newest, next(table.after(now), None), older=(since + 1, newest[0].at - 1))
 
 
 def _newest(table: Timetable, *, since: Micros, now: Micros) -> tuple[Occurrence, ...]:
@@ -38,11 +47,7 @@ def _newest(table: Timetable, *, since: Micros, now: Micros) -> tuple[Occurrence
     span = _FIRST_SPAN
     while True:
         start = max(since, now - span)
-        found = deque(_until(table, start, now), maxlen=MOST)
+        found = deque(takewhile(lambda one: one.at <= now, table.after(start)), maxlen=MOST)
         if len(found) == MOST or start == since:
             return tuple(found)
         span *= 4
-
-
-def _until(table: Timetable, since: Micros, now: Micros) -> Iterator[Occurrence]:
-    return takewhile(lambda each: each.at <= now, table.after(since))

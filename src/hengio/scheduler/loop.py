@@ -16,8 +16,9 @@ from hengio.storage.schedules import Decided
 
 log = get_logger("scheduler")
 
-AT_ONCE = 256
-"""Schedules in one transaction: what is due in one second is written and begun in parts."""
+AT_ONCE = 1_000
+"""Schedules in one transaction. What is due in one moment is rather written together: executions that begin meanwhile
+would keep the others waiting."""
 LONGEST_PAUSE_SECONDS = 5.0
 
 

@@ -22,7 +22,6 @@ from hengio.scheduler.verdict import Verdict, missed, skipped
 from hengio.storage.schedules import Due
 from hengio.timetable.compile import timetable
 from hengio.timetable.occurrence import Occurrence
-from hengio.timetable.timetable import Timetable
 
 NEVER_AGAIN = "it will never fire again, and no end was set"
 _schedules = msgspec.json.Decoder(Schedule)
@@ -53,7 +52,8 @@ def plan(due: Due, *, now: Micros, patience: Micros) -> Plan:
     table = timetable(schedule, anchor=due.row.anchor)
     found = backlog(table, since=due.row.decided_until, now=now)
     verdicts, instead = _decided(due, schedule, found, now=now, patience=patience)
-    return _onward(schedule, table, verdicts, instead=instead, anchor=due.row.anchor, now=now)
+    done = Plan(verdicts=verdicts, instead=instead, anchor=due.row.anchor, decided_until=now, next_at=None)
+    return _onward(done, schedule, found.upcoming)
 
 
 def _plan_delay(due: Due, schedule: FixedDelay, *, now: Micros, patience: Micros) -> Plan:
@@ -70,7 +70,8 @@ def _plan_delay(due: Due, schedule: FixedDelay, *, now: Micros, patience: Micros
         return Plan(verdicts=verdicts, instead=instead, anchor=base, decided_until=now, next_at=now + delay)
     if times and times[-1].skip is None:  # it was its turn and it did not fire: the delay counts from there
         base = now if now - times[-1].at > patience else times[-1].at
-    return _onward(schedule, timetable(schedule, anchor=base), verdicts, instead=False, anchor=base, now=now)
+    done = Plan(verdicts=verdicts, anchor=base, decided_until=now, next_at=None)
+    return _onward(done, schedule, next(timetable(schedule, anchor=base).after(now), None))
 
 
 def _first_fire(times: Iterator[Occurrence]) -> Iterator[Occurrence]:
@@ -106,18 +107,8 @@ def _about_older(due: Due, schedule: Schedule, bounds: tuple[Micros, Micros]) ->
     return missed(first, "every time of this period", until=last)
 
 
-def _onward(
-    schedule: Schedule,
-    table: Timetable,
-    verdicts: tuple[Verdict, ...],
-    *,
-    instead: bool,
-    anchor: Micros,
-    now: Micros,
-) -> Plan:
+def _onward(done: Plan, schedule: Schedule, upcoming: Occurrence | None) -> Plan:
     """With the next time; a schedule without one has come to the end that it was given, or something is wrong."""
-    upcoming = next(table.after(now), None)
-    done = Plan(verdicts=verdicts, instead=instead, anchor=anchor, decided_until=now, next_at=None)
     if upcoming is not None:
         return replace(done, next_at=upcoming.at)
     if isinstance(schedule, OneTime) or schedule.end_date is not None:
