@@ -311,6 +311,31 @@ async def test_a_backfill_writes_only_what_did_not_fire(storage: Storage) -> Non
     assert {one.id for one in await executions(storage)} == {known.id, begun_now[0].id}
 
 
+@pytest.mark.requirement("H1.8")
+async def test_what_a_clock_that_was_ahead_decided_is_taken_back_but_for_what_fired(storage: Storage) -> None:
+    stored = await a_scheduled(storage)
+    assert await storage.schedules.latest_decided() is None
+
+    def early(due: Due) -> Decision:
+        [fire] = fired(due, at=NOON + 3 * HOUR).fires
+        others = [
+            replace(fire, state=FireState.MISSED, execution_id=None, nominal_time=NOON + h * HOUR) for h in (1, 2)
+        ]
+        period = replace(others[0], nominal_time=NOON - HOUR, until=NOON + HOUR - 1)
+        return fired(due, at=NOON + 3 * HOUR, fires=(period, *others, fire), decided_until=NOON + 3 * HOUR)
+
+    await decide(storage, early)
+    assert await storage.schedules.latest_decided() == NOON + 3 * HOUR
+    assert await storage.schedules.reopen(at=NOON + HOUR) == 1
+    assert await ledger(storage, stored) == [(3 * HOUR, "fired"), (HOUR, "missed"), (-HOUR, "missed")]
+    row = await storage.schedules.get(stored.id)
+    assert row is not None
+    assert (row.decided_until, row.next_at) == (NOON + HOUR, NOON + HOUR)
+    again = await decide(storage, lambda due: fired(due, at=NOON + 3 * HOUR), before=NOON + HOUR)
+    assert again.begun == ()
+    assert await storage.schedules.reopen(at=NOON + 9 * HOUR) == 0
+
+
 async def test_the_ledger_is_read_page_by_page_and_by_state(storage: Storage) -> None:
     one, other = await a_scheduled(storage, "one"), await a_scheduled(storage, "other")
     await decide(storage)

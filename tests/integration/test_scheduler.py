@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,21 @@ class Town:
             begun += await self.look()
         return begun
 
+    @asynccontextmanager
+    async def scheduling(self) -> AsyncIterator[None]:
+        """The scheduler's loop runs meanwhile."""
+        scheduler = Scheduler(self.firing, self.storage.audit, self.clock, every_seconds=0.01)
+        running = asyncio.create_task(scheduler.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+    async def is_right(self) -> bool:
+        """Whether the next time to decide is not far ahead."""
+        return (await self.storage.schedules.next_at() or 0) <= self.clock.now() + HOUR
+
     async def end(self, execution: Execution) -> None:
         """End it at once."""
         why = Failure("cancelled", "a test")
@@ -122,6 +137,32 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(town: Town) -> None:
     town.clock.advance(-2 * 3_600)
     assert await town.pass_(4 * 3_600, step=600) != []
     assert await town.ledger() == [(hour, "fired") for hour in range(1, 6)]
+
+
+@pytest.mark.requirement("H1.8")
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_clock_that_was_a_year_ahead_for_a_while_silences_nothing(town: Town, restarted: bool) -> None:
+    """Once it is right again each hour fires in its time, but for the one that fired too early."""
+    await town.follow(hourly(), overlap="queue")
+    await town.pass_(3_600)
+    async with town.scheduling():
+        town.clock.advance(365 * 86_400)
+
+        async def fired() -> bool:
+            return len(await town.ledger()) > 100
+
+        await eventually(fired)
+        if not restarted:
+            town.clock.advance(-365 * 86_400)
+            await eventually(town.is_right)
+    if restarted:
+        town.clock.advance(-365 * 86_400)
+    async with town.scheduling():
+        await eventually(town.is_right)
+    await town.pass_(2 * 3_600)
+    ledger = await town.ledger()
+    assert ledger[:3] == [(1, "fired"), (2, "fired"), (3, "fired")]
+    assert [state for hour, state in ledger if hour > 3] == ["fired"]
 
 
 @pytest.mark.requirement("H1.8")
@@ -261,21 +302,17 @@ async def test_a_schedule_that_cannot_be_evaluated_is_stopped_alone(town: Town, 
     broken = await town.follow(hourly(), name="broken")
     await town.follow(hourly(), name="neighbour")
     await break_(town.storage, broken, schedule)
-    scheduler = Scheduler(town.firing, town.storage.audit, town.clock, every_seconds=0.01)
-    running = asyncio.create_task(scheduler.run())
 
     async def stopped() -> bool:
         return bool(await town.storage.audit.find(action="schedule.stopped", limit=10))
 
-    await eventually(stopped)
-    town.clock.advance(3_600)
-
     async def fired() -> bool:
         return await town.ledger("neighbour") == [(1, "fired")]
 
-    await eventually(fired)
-    running.cancel()
-    await asyncio.wait([running])
+    async with town.scheduling():
+        await eventually(stopped)
+        town.clock.advance(3_600)
+        await eventually(fired)
     assert await town.ledger("broken") == []
     [alarm] = await Watchdog(town.storage.schedules, town.clock, town.firing.statistics).look()
     assert alarm.job_id == broken.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from hengio.clock import SECOND, Clock
+from hengio.clock import SECOND, Clock, Micros
 from hengio.errors import Unavailable
 from hengio.ids import new_id
 from hengio.log import get_logger
@@ -20,6 +20,9 @@ AT_ONCE = 1_000
 """Schedules in one transaction. What is due in one moment is rather written together: executions that begin meanwhile
 would keep the others waiting."""
 LONGEST_PAUSE_SECONDS = 5.0
+AHEAD: Micros = 300 * SECOND
+"""A clock that goes back by more was wrong before: what it made due too early is decided again. A smaller step is that
+of a clock which is kept right, and is waited for."""
 
 
 class Scheduler:
@@ -39,6 +42,7 @@ class Scheduler:
         self._clock = clock
         self._at_once = at_once
         self._every = every_seconds
+        self._latest: Micros | None = None
         self.asked = asyncio.Event()
 
     async def run(self) -> None:
@@ -46,6 +50,7 @@ class Scheduler:
         away = self._every
         while True:
             try:
+                await self._check_clock()
                 done = await self._firing.once(limit=self._at_once)
                 await self._tell(done)
                 if len(done.decisions) < self._at_once:
@@ -59,6 +64,16 @@ class Scheduler:
                 log.exception("scheduler_broke")
                 await self._one_by_one()
                 await asyncio.sleep(self._every)
+
+    async def _check_clock(self) -> None:
+        """Take back what a clock that was far ahead made due, once it is right again."""
+        if self._latest is None:
+            self._latest = await self._firing.store.latest_decided() or 0
+        now = self._clock.now()
+        if now < self._latest - AHEAD:
+            count = await self._firing.store.reopen(at=now)
+            log.warning("clock_went_back", seconds=(self._latest - now) / SECOND, schedules=count)
+        self._latest = now
 
     async def _one_by_one(self) -> None:
         """Something among what is due breaks a whole transaction: find it, and stop it alone."""

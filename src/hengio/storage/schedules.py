@@ -97,6 +97,15 @@ class ScheduleStore(Protocol):
         waiting for whoever holds it. Those that others hold are passed by."""
         ...
 
+    async def latest_decided(self) -> Micros | None:
+        """The latest nominal time in the ledger, of any job."""
+        ...
+
+    async def reopen(self, *, at: Micros) -> int:
+        """Take back what was decided about times after that moment, for a clock that was ahead of the time: only what
+        fired stays, and fires no second time. Returns how many schedules are to be decided for again."""
+        ...
+
     async def due(self, *, before: Micros, limit: int) -> list[str]:
         """The jobs whose schedules are due."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, insert, select, text, tuple_, update
 
 from hengio import codec
 from hengio.clock import Micros
@@ -32,6 +32,13 @@ class SqlSchedules:
 
     async def decide(self, decide: Decide, *, before: Micros, limit: int, job_id: str | None = None) -> Decided:
         return await self._database.decide(decide, before=before, limit=limit, job_id=job_id)
+
+    async def latest_decided(self) -> Micros | None:
+        query = select(func.max(_fires.c.nominal_time))
+        return await self._database.read(lambda connection: connection.execute(query).scalar())
+
+    async def reopen(self, *, at: Micros) -> int:
+        return await self._database.write(lambda connection: _reopen(connection, at))
 
     async def due(self, *, before: Micros, limit: int) -> list[str]:
         query = select(_schedules.c.job_id).where(_FOLLOWED, _schedules.c.next_at <= before)
@@ -161,6 +168,16 @@ def _pause(connection: Connection, job_id: str, paused: bool, at: Micros) -> Row
         values |= {"problem": None, "next_at": at}
     connection.execute(update(_schedules).where(_schedules.c.job_id == job_id).values(values))
     return _known(connection, job_id)
+
+
+def _reopen(connection: Connection, at: Micros) -> int:
+    anchor = case((_schedules.c.anchor > at, at), else_=_schedules.c.anchor)
+    ahead = update(_schedules).where(_schedules.c.decided_until > at)
+    found = connection.execute(ahead.values(decided_until=at, next_at=at, anchor=anchor, finished=False)).rowcount
+    not_fired = _fires.c.state != FireState.FIRED.value
+    connection.execute(delete(_fires).where(_fires.c.nominal_time > at, not_fired))
+    connection.execute(update(_fires).where(_fires.c.until > at).values(until=at))
+    return found
 
 
 def _backfill(connection: Connection, fires: Sequence[tuple[Fire, Execution]]) -> list[Execution]:
