@@ -38,7 +38,8 @@ _MACROS = {
 _WORD = re.compile(r"\S+")
 _OPEN = ("*", "?")
 _WILD = ("*", "/")
-_SIGNS = "?LW#"
+_SIGNS = ("L", "W", "LW")
+_NAME = re.compile("[A-Z]+")
 _LAYOUT = "`sec min hour day-of-month month day-of-week [year]`, or the five fields of Unix"
 
 
@@ -158,11 +159,13 @@ def _unix_days(of_month: Part, of_week: Part) -> days.Days:
 
 
 def _refuse_signs(part: Part, why: str, hint: str) -> None:
-    """Refuse `?`, `L`, `W` and `#`. Where `L` and `W` are letters of a name they are left to its own check."""
+    """Refuse `?`, `#`, `L` and `W`, the last two unless they are letters of a name."""
     for entry in part.entries():
-        text = entry.text
-        sign = next(
-            (each for each in _SIGNS if each in text and (each in "?#" or not text.isalpha() or text == each)), ""
-        )
-        if sign:
+        words = _NAME.findall(entry.text)
+        if "?" in entry.text or "#" in entry.text or any(_is_sign(word, part.field) for word in words):
             entry.refuse(why, hint)
+
+
+def _is_sign(word: str, field: Field) -> bool:
+    """Whether letters are `L`, `W` or `LW`, or a name with an `L` behind it."""
+    return word in _SIGNS or (word[-1] == "L" and word[:-1] in field.names)

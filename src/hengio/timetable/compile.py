@@ -16,6 +16,7 @@ from hengio.model.schedule import CronSchedule, FixedDelay, FixedRate, OneTime, 
 from hengio.timetable import country, moments
 from hengio.timetable import zone as zones
 from hengio.timetable.calendar import Calendar
+from hengio.timetable.occurrence import DAY
 from hengio.timetable.plan import Plan
 from hengio.timetable.rhythm import Clockwork, Grid, Rhythm
 from hengio.timetable.timetable import Gaps, Overlaps, Timetable
@@ -50,8 +51,10 @@ def _compiled(schedule: Schedule, anchor: Micros) -> Timetable:
     first, last = _period(schedule)
     calendar = _calendar(schedule)
     rhythm, gaps, overlaps = _rhythm(schedule, anchor, first)
-    walls = {"first": first + zones.offset(zone, first), "last": last + zones.offset(zone, last)}
-    plan = Plan(rhythm, calendar, **walls)
+    # Where the clock is changed around midnight, the earliest and the latest that the wall shows.
+    first_wall = first + min(zones.offset(zone, first), zones.offset(zone, first + DAY))
+    last_wall = last + max(zones.offset(zone, last), zones.offset(zone, last - DAY))
+    plan = Plan(rhythm, calendar, first=first_wall, last=last_wall)
     return Timetable(rhythm, plan, zone=zone, first=first, last=last, gaps=gaps, overlaps=overlaps)
 
 

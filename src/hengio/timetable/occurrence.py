@@ -38,9 +38,14 @@ class Occurrence(Struct, frozen=True):
 
     def joined(self, other: Occurrence) -> Occurrence:
         """This and another one at the same instant: a fire if one of both is a fire, with the notes of both."""
-        notes = [self.note, *([other.note] if other.note != self.note else [])]
         skip = None if self.skip is None or other.skip is None else self.skip
-        return Occurrence(self.at, skip, "; ".join(filter(None, notes)), self.offset)
+        return Occurrence(self.at, skip, noted(self.note, other.note), self.offset)
+
+
+def noted(*notes: str) -> str:
+    """Notes in one; what is said twice is said once."""
+    parts = [part for note in notes if note for part in note.split("; ")]
+    return "; ".join(dict.fromkeys(parts))
 
 
 def merged(streams: Sequence[Iterator[Occurrence]]) -> Iterator[Occurrence]:

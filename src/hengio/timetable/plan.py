@@ -18,12 +18,16 @@ _IN_VAIN = 1_000
 
 
 class Day(NamedTuple):
-    """What happens on a day: its `own` times and those of `sources` fire; or it is `off` and its own are left out."""
+    """What happens on a day: its `own` times and those of `sources` fire; or it is `off` and its own are left out.
+
+    `note` is for its own times, `moved` for those that come from elsewhere.
+    """
 
     number: int
     own: bool = True
     off: bool = False
     note: str = ""
+    moved: str = ""
     sources: tuple[Moved, ...] = ()
 
 
@@ -135,9 +139,10 @@ class Plan:
 
     def _reached(self, number: int, waiting: list[int], *, own: bool) -> Day:
         """A day that times of other days are moved to."""
-        notes = [self._calendar.unknown(number)]
-        if waiting:
-            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-            notes.append(f"moved here from {date_of(waiting[0])} ({self._calendar.off(waiting[0])}){more}")
+        note = self._calendar.unknown(number)
+        if not waiting:
+            return Day(number, own=own, note=note)
+        more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+        moved = f"moved here from {date_of(waiting[0])} ({self._calendar.off(waiting[0])}){more}"
         sources = tuple(Moved(each, self._first, self._last) for each in waiting)
-        return Day(number, own=own, note="; ".join(filter(None, notes)), sources=sources)
+        return Day(number, own=own, note=note, moved=moved, sources=sources)

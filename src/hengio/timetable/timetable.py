@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from hengio.clock import SECOND, Micros, to_datetime
+from hengio.clock import SECOND, Micros
 from hengio.timetable import zone as zones
-from hengio.timetable.occurrence import DAY, Occurrence, clock, date_of, merged
+from hengio.timetable.occurrence import DAY, Occurrence, SkipReason, clock, date_of, merged, noted
 from hengio.timetable.plan import Day, Plan
 from hengio.timetable.rhythm import Rhythm
 from hengio.timetable.zone import Kind, Segment, Window
@@ -52,22 +52,17 @@ class Timetable:
         return self._walk(moment, fires=True)
 
     def _walk(self, moment: Micros, *, fires: bool) -> Iterator[Occurrence]:
+        """Year by year; over years without a day it passes at once."""
         start = max(moment + 1, self._first)
         while start <= self._last:
-            day = next(self._days(start // DAY - _AROUND, fires=fires), None)
-            if day is None:
-                return
-            start = max(start, (day.number - _AROUND) * DAY)
-            year = to_datetime(start).year
-            for segment in zones.segments(self._zone, start):
+            for segment in zones.year_from(self._zone, start):
                 if segment.start > self._last:
                     return
-                if to_datetime(segment.start).year > year:
-                    start = segment.start
-                    break
                 yield from self._in_segment(segment, start, fires=fires)
-            else:
+            day = next(self._days(segment.end // DAY - _AROUND, fires=fires), None)
+            if day is None:
                 return
+            start = max(segment.end, (day.number - _AROUND) * DAY)
 
     def _days(self, start: int, *, fires: bool) -> Iterator[Day]:
         return self._plan.fires(start) if fires else self._plan.days(start)
@@ -96,30 +91,34 @@ class Timetable:
 
     def _on(self, day: Day, segment: Segment, window: Window, low: Micros, high: Micros) -> Iterator[Occurrence]:
         """The times of a day from `low` to before `high` on the wall."""
+        change = segment.changes.get(day.number, "") if window.kind == "real" else ""
+        skip = self._skip(day, window)
         streams = []
         if day.own:
-            streams.append(self._rhythm.own(window, low, high))
+            walls = self._rhythm.own(window, low, high)
+            streams.append(self._told(walls, segment, window, skip, noted(day.note, change)))
         if day.sources:
-            streams.append(self._rhythm.moved(day.sources, window, low, high))
-        return merged([self._told(walls, day, segment, window) for walls in streams])
+            walls = self._rhythm.moved(day.sources, window, low, high)
+            streams.append(self._told(walls, segment, window, skip, noted(day.moved, change)))
+        return merged(streams)
 
-    def _told(self, walls: Iterator[Micros], day: Day, segment: Segment, window: Window) -> Iterator[Occurrence]:
-        behind, offset = window.behind, segment.offset // SECOND
-        skip: Literal["holiday", "dst-gap"] | None = None
+    def _skip(self, day: Day, window: Window) -> SkipReason | None:
         if day.off:
-            skip = "holiday"
-        elif window.kind == "gap" and self._gaps == "skip":
-            skip = "dst-gap"
-        note = day.note
+            return "holiday"
+        return "dst-gap" if window.kind == "gap" and self._gaps == "skip" else None
+
+    def _told(
+        self, walls: Iterator[Micros], segment: Segment, window: Window, skip: SkipReason | None, note: str
+    ) -> Iterator[Occurrence]:
+        """Occurrences of times on the wall; where a change of the clock concerns them, they tell it."""
+        behind, offset = window.behind, segment.offset // SECOND
         if window.kind == "real":
-            change = segment.changes.get(day.number)
-            note = "; ".join(filter(None, (note, change)))
             for wall in walls:
                 yield Occurrence(wall - behind, skip, note, offset)
             return
         for wall in walls:
-            told = self._change(wall, segment, window, moved=skip is None)
-            yield Occurrence(wall - behind, skip, f"{note}; {told}" if note else told, offset)
+            change = self._change(wall, segment, window, moved=skip is None)
+            yield Occurrence(wall - behind, skip, noted(note, change), offset)
 
     def _change(self, wall: Micros, segment: Segment, window: Window, *, moved: bool) -> str:
         """What a change of the clock does to a time on the wall."""

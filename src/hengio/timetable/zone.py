@@ -6,7 +6,7 @@ in, a year at a time, and are kept. Since 1970 no zone has changed its clock twi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -53,14 +53,25 @@ class Segment(NamedTuple):
     changes: Mapping[int, str]
 
 
-def segments(zone: str, moment: Micros) -> Iterator[Segment]:
-    """The segments from that of `moment` on, ascending and without holes, to the end of 2199."""
+def year_from(zone: str, moment: Micros) -> Sequence[Segment]:
+    """The segments of the year of `moment`, from that in which it lies on; ascending, without holes, at least one.
+
+    A year may begin some days late, and so end: no change of the clock is near its ends. Of a moment before 1970 it is
+    the first year, after 2199 the last.
+    """
     year = min(max(to_datetime(moment).year, FIRST_YEAR), LAST_YEAR)
     if moment < _beginning(zone, year):
         year = max(year - 1, FIRST_YEAR)
-    while year <= LAST_YEAR:
-        yield from (each for each in _year(zone, year) if each.end > moment)
-        year += 1
+    found = _year(zone, year)
+    return found if len(found) == 1 else [each for each in found if each.end > moment] or found[-1:]
+
+
+def segments(zone: str, moment: Micros) -> Iterator[Segment]:
+    """All segments from that of `moment` on, to the end of 2199."""
+    while moment < _utc(LAST_YEAR + 1):
+        found = year_from(zone, moment)
+        yield from found
+        moment = found[-1].end
 
 
 def instant(zone: str, wall: Micros, *, last: bool = False) -> Micros:

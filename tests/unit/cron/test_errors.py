@@ -68,6 +68,7 @@ def fault(text: str) -> CronError:
         ("* * ? * 1", "day-of-month", 5, "`?` in the day-of-month field (column 5) is no Unix cron", SIX),
         ("* * 15W * *", "day-of-month", 5, "`15W` in the day-of-month field (column 5) is no Unix cron", SIX),
         ("* * * * 1,MON#2", "day-of-week", 11, "`MON#2` in the day-of-week field (column 11) is no Unix cron", SIX),
+        ("* * * * FRIL", "day-of-week", 9, "`FRIL` in the day-of-week field (column 9) is no Unix cron", SIX),
         ("* * * * 8", "day-of-week", 9, "`8` in the day-of-week field (column 9) is not from 0 to 7",
          "it takes 0 to 7, or SUN to SAT"),
         ("@reboot", "", 1, "`@reboot` is no time",
