@@ -1,4 +1,4 @@
-"""Checks of a schedule's numbers, dates, time zone and cron fields (H1, H3.6). When it fires is not decided here."""
+"""Checks of a schedule's numbers, dates, time zone, country and cron fields, and that it ever fires (H1, H3.6)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from hengio.cron.errors import CronError
+from hengio.cron.parse import parse
 from hengio.definition import ranges, words
 from hengio.definition.findings import Findings
 from hengio.model.schedule import CronSchedule, OneTime, Schedule
+from hengio.timetable import country
+from hengio.timetable.compile import timetable
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
-_COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_CRON_FIELDS = (5, 6, 7)
 _MACHINE = frozenset({"localtime", "Factory"})
 """Names under which a machine keeps its own zone, or none."""
 
 
 def check(schedule: Schedule, findings: Findings, path: str) -> None:
     """Tell everything wrong with the values of a schedule whose shape is right."""
+    errors = len(findings.errors)
     ranges.check(msgspec.structs.asdict(schedule), ranges.SCHEDULE, findings, path)
     ranges.check(msgspec.structs.asdict(schedule.misfire), ranges.MISFIRE, findings, f"{path}.misfire")
     _check_zone(schedule.timezone, findings, f"{path}.timezone")
@@ -36,6 +39,8 @@ def check(schedule: Schedule, findings: Findings, path: str) -> None:
             findings.error(f"{path}.execute_at", f"{words.shown(moment)} is not a date and time", hint)
         case _:
             pass
+    if len(findings.errors) == errors:
+        _check_fires(schedule, findings, path)
 
 
 def _check_zone(name: str, findings: Findings, path: str) -> None:
@@ -64,10 +69,9 @@ def _check_period(schedule: Schedule, findings: Findings, path: str) -> None:
 
 
 def _check_calendar(schedule: Schedule, findings: Findings, path: str) -> None:
-    country = schedule.calendar.skip_holidays
-    if country is not None and not _COUNTRY.fullmatch(country):
-        hint = "two capital letters as in ISO 3166, such as `VN`; for a part of a country `DE-BY`"
-        findings.error(f"{path}.skip_holidays", f"{words.shown(country)} is not a country", hint)
+    code = schedule.calendar.skip_holidays
+    if code is not None:
+        _check_country(code, findings, f"{path}.skip_holidays")
     for place, day in enumerate(schedule.calendar.blackout_dates):
         if findings.full:
             return
@@ -76,12 +80,45 @@ def _check_calendar(schedule: Schedule, findings: Findings, path: str) -> None:
             findings.error(f"{path}.blackout_dates[{place}]", message, "write it as `2026-11-23`")
 
 
-def _check_cron(expression: str, findings: Findings, path: str) -> None:
-    """The number of fields only; what stands in them is read where fires are computed."""
-    fields = len(expression.split())
-    if fields not in _CRON_FIELDS:
-        hint = "`sec min hour day-of-month month day-of-week [year]`, or the five fields of Unix"
-        findings.error(path, f"a cron expression has 6 or 7 fields, or the 5 of Unix; this has {fields}", hint)
+def _check_country(code: str, findings: Findings, path: str) -> None:
+    try:
+        country.check(code)
+    except country.UnknownCountry as error:
+        hint = "two capital letters as in ISO 3166, such as `VN`; for a part of a country `DE-BY`"
+        if error.near:
+            hint = f"did you mean {' or '.join(f'`{each}`' for each in error.near)}? {hint}"
+        findings.error(path, f"{words.shown(code)} is not a country whose holidays are known", hint)
+
+
+def _check_cron(text: str, findings: Findings, path: str) -> None:
+    try:
+        expression = parse(text)
+    except CronError as error:
+        findings.error(path, error.message, error.hint)
+        return
+    if expression.dialect == "unix":
+        hint = "Sunday is 0 or 7; with a second in front it is a Quartz expression, where Sunday is 1"
+        findings.warn(path, f"read as five-field Unix cron: `{' '.join(text.split())}`", hint)
+
+
+def _check_fires(schedule: Schedule, findings: Findings, path: str) -> None:
+    """That a schedule whose times are fixed has any that it does not leave out itself; no clock is needed for that."""
+    if not isinstance(schedule, CronSchedule | OneTime) or not _zones():
+        return
+    table = timetable(schedule, anchor=0)
+    fire = next(table.fires(-1), None)
+    if fire is not None and not _fires_for_want_of_holidays(schedule, fire.local):
+        return
+    left_out = next(table.after(-1), None)
+    hint = f"its calendar leaves out every time, such as {left_out.local}: {left_out.note}" if left_out else ""
+    field = "expression" if isinstance(schedule, CronSchedule) else "execute_at"
+    findings.error(f"{path}.{field}", "it never fires", hint)
+
+
+def _fires_for_want_of_holidays(schedule: Schedule, first: str) -> bool:
+    """Whether a schedule leaves out all times up to the last year whose holidays are known, as one of New Year does."""
+    code = schedule.calendar.skip_holidays
+    return code is not None and schedule.start_date is None and int(first[:4]) >= country.years(code).stop
 
 
 def _read(text: str) -> datetime | None:

@@ -76,7 +76,7 @@ def _period(schedule: Schedule) -> tuple[Micros, Micros]:
             last = min(last, moments.end(schedule.end_date, schedule.timezone))
     except (ValueError, OverflowError) as error:
         raise _invalid("start_date", "the schedule's dates cannot be read") from error
-    return first, last
+    return min(first, _END), max(last, 0)
 
 
 def _calendar(schedule: Schedule) -> Calendar:

@@ -27,7 +27,7 @@ class Year(NamedTuple):
 
 
 class UnknownCountry(ValueError):
-    """There is no such country, or part of it, in the library. `near` is what was probably meant; may be empty."""
+    """There is no such country, or part of it, in the library. `near` is what was probably meant, the nearest first."""
 
     def __init__(self, code: str, near: tuple[str, ...] = ()) -> None:
         super().__init__(f"no holidays are known of `{code}`")
@@ -41,7 +41,21 @@ def check(code: str) -> None:
     if country not in known:
         raise UnknownCountry(code, _near(code))
     if part and part not in known[country]:
-        raise UnknownCountry(code, tuple(f"{country}-{each}" for each in _alike(part, known[country])))
+        raise UnknownCountry(code, tuple(f"{country}-{each}" for each in _alike(part.upper(), known[country])))
+
+
+def years(code: str) -> range:
+    """The years whose holidays the library knows. Raises `UnknownCountry`."""
+    check(code)
+    import holidays
+
+    kind = getattr(holidays, code[:2])
+    return range(kind.start_year, kind.end_year + 1)
+
+
+def holiday(code: str, day: int) -> str:
+    """The name of the public holiday on a day; empty if there is none. Raises `UnknownCountry`."""
+    return year(code, date.fromordinal(day + _EPOCH).year).holidays.get(day, "")
 
 
 @lru_cache(maxsize=512)
@@ -49,18 +63,18 @@ def year(code: str, number: int) -> Year:
     """The holidays and weekends of a country in a year. Raises `UnknownCountry`."""
     import holidays
 
-    check(code)
+    known = years(code)
     country, _, part = code.partition("-")
     kind = getattr(holidays, country)
     # A day may be worked instead of one in the year before or after, which is told there.
-    years = [each for each in range(number - 1, number + 2) if kind.start_year <= each <= kind.end_year]
-    days = kind(years=years, subdiv=part or None, language=kind.default_language)
+    near = [each for each in range(number - 1, number + 2) if each in known]
+    days = kind(years=near, subdiv=part or None, language=kind.default_language)
     named = {day.toordinal() - _EPOCH: days[day] for day in list(days) if day.year == number}
     first = date(number, 1, 1)
     every = [first + timedelta(days=each) for each in range(366)]
     rest = {day.toordinal() - _EPOCH for day in every if days.is_weekend(day) and day not in days.weekend_workdays}
     worked = {day.toordinal() - _EPOCH for day in days.weekend_workdays}
-    return Year({day: name for day, name in named.items() if day not in worked}, frozenset(rest), number in years)
+    return Year({day: name for day, name in named.items() if day not in worked}, frozenset(rest), number in known)
 
 
 def weekend(day: int) -> bool:

@@ -10,6 +10,7 @@ from hengio.definition.validate import Report, validate
 
 CRON = {"type": "cron", "expression": "0 0 2 ? * MON-FRI"}
 RATE = {"type": "fixed_rate", "interval_seconds": 900}
+COUNTRIES = "two capital letters as in ISO 3166, such as `VN`; for a part of a country `DE-BY`"
 
 
 def scheduled(schedule: Any) -> Report:
@@ -22,7 +23,6 @@ def scheduled(schedule: Any) -> Report:
     "schedule",
     [
         CRON,
-        {"type": "cron", "expression": "0 2 * * 1-5"},
         {"type": "cron", "expression": "0 0 2 L * ? 2026-2030", "timezone": "Europe/Berlin", "on_gap": "shift",
          "on_overlap": "both", "start_date": "2026-11-23", "end_date": "2027-11-23T08:00:00+07:00"},
         RATE,
@@ -73,8 +73,36 @@ def test_every_kind_of_schedule_is_kept_as_it_was_written(schedule: dict[str, An
         ({**RATE, "start_date": "0001-01-01T00:00:00+14:00", "end_date": "0001-01-01"}, None, "", ""),
         ({"type": "one_time", "execute_at": "2026-11-23"}, ".execute_at", '"2026-11-23" is not a date and time',
          "write it as `2026-11-23T08:00:00` or with its offset, `2026-11-23T08:00:00+07:00`"),
-        ({**RATE, "calendar": {"skip_holidays": "Vietnam"}}, ".calendar.skip_holidays", '"Vietnam" is not a country',
-         "two capital letters as in ISO 3166, such as `VN`; for a part of a country `DE-BY`"),
+        ({**RATE, "calendar": {"skip_holidays": "Vietnam"}}, ".calendar.skip_holidays",
+         '"Vietnam" is not a country whose holidays are known', f"did you mean `VN`? {COUNTRIES}"),
+        ({**RATE, "calendar": {"skip_holidays": "VNM"}}, ".calendar.skip_holidays",
+         '"VNM" is not a country whose holidays are known', f"did you mean `VN`? {COUNTRIES}"),
+        ({**RATE, "calendar": {"skip_holidays": "Germny"}}, ".calendar.skip_holidays",
+         '"Germny" is not a country whose holidays are known', f"did you mean `DE`? {COUNTRIES}"),
+        ({**RATE, "calendar": {"skip_holidays": "DE-BYY"}}, ".calendar.skip_holidays",
+         '"DE-BYY" is not a country whose holidays are known', f"did you mean `DE-BY`? {COUNTRIES}"),
+        ({**RATE, "calendar": {"skip_holidays": "??"}}, ".calendar.skip_holidays",
+         '"??" is not a country whose holidays are known', COUNTRIES),
+        ({**CRON, "expression": "0 61 2 ? * MON"}, ".expression",
+         "`61` in the minute field (column 3) is not from 0 to 59", "it takes 0 to 59"),
+        ({**CRON, "expression": "0 0 2 ? * MOM"}, ".expression",
+         "`MOM` in the day-of-week field (column 11) is no day-of-week",
+         "did you mean `MON`? it takes 1 to 7, or SUN to SAT"),
+        ({**CRON, "expression": "0 0 2 1 * MON"}, ".expression",
+         "day-of-month and day-of-week are both restricted, which Quartz does not take",
+         "write `?` in the one that is not meant; the five fields of Unix take days that either means"),
+        ({**CRON, "expression": "@reboot"}, ".expression", "`@reboot` is no time",
+         "start the job by hand, or with a webhook, when the machine is up"),
+        ({**CRON, "expression": "0 0 2 30 2 ?"}, ".expression", "it never fires", ""),
+        ({**CRON, "expression": "0 0 2 * * ? 2026", "start_date": "2027-01-01"}, ".expression", "it never fires", ""),
+        ({**CRON, "expression": "0 0 2 ? * SAT", "calendar": {"business_days_only": True}}, ".expression",
+         "it never fires", "its calendar leaves out every time, such as 1970-01-03T02:00:00+08:00: Saturday"),
+        ({**CRON, "expression": "0 0 2 1 1 ?", "calendar": {"skip_holidays": "VN"}}, ".expression", "it never fires",
+         "its calendar leaves out every time, such as 1971-01-01T02:00:00+08:00: Tết Dương lịch"),
+        ({"type": "one_time", "execute_at": "2027-02-06T08:00", "calendar": {"skip_holidays": "VN"}}, ".execute_at",
+         "it never fires", "its calendar leaves out every time, such as 2027-02-06T08:00:00+07:00: Tết Nguyên Đán"),
+        ({"type": "one_time", "execute_at": "2027-02-06T08:00", "end_date": "2027-02-05"}, ".execute_at",
+         "it never fires", ""),
         ({**RATE, "calendar": {"blackout_dates": ["2027-02-06", "Tet"]}}, ".calendar.blackout_dates[1]",
          '"Tet" is not a date', "write it as `2026-11-23`"),
     ],
@@ -82,6 +110,18 @@ def test_every_kind_of_schedule_is_kept_as_it_was_written(schedule: dict[str, An
 def test_a_bad_schedule_is_told_at_its_place(schedule: Any, path: str | None, message: str, hint: str) -> None:
     found = [(each.path, each.message, each.hint) for each in scheduled(schedule).errors]
     assert found == ([] if path is None else [(f"$.schedule{path}", message, hint)])
+
+
+@pytest.mark.requirement("H1.1")
+@pytest.mark.parametrize("expression", ["0 2 * * 1-5", "@daily"])
+def test_a_unix_expression_is_accepted_and_told_as_one(expression: str) -> None:
+    report = scheduled({"type": "cron", "expression": expression})
+    assert report.valid
+    assert next((each.path, each.message, each.hint) for each in report.warnings) == (
+        "$.schedule.expression",
+        f"read as five-field Unix cron: `{expression}`",
+        "Sunday is 0 or 7; with a second in front it is a Quartz expression, where Sunday is 1",
+    )
 
 
 def test_the_last_day_of_a_schedule_is_in_it() -> None:
@@ -97,7 +137,6 @@ def test_the_last_day_of_a_schedule_is_in_it() -> None:
         ("0 0 2 * * 2-6 2026", "0 0 2 ? * 2-6 2026"),
         ("0 0 2 * * ?", "0 0 2 * * ?"),
         ("0 0 2 * * *", "0 0 2 * * *"),
-        ("0 0 2 1 * MON", "0 0 2 1 * MON"),
         ("0 2 * * 1-5", "0 2 * * 1-5"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,34 @@ import typer
 from hengio.cli.commands.options import AsJson, DataDir, JobName, Limit, OfJob
 
 app = typer.Typer(help="See when jobs run by themselves, and why they did not.", no_args_is_help=True)
+
+
+@app.command("preview")
+def schedule_preview(
+    cron: Annotated[
+        str | None, typer.Option(help="A cron expression, of Quartz or Unix.", metavar="EXPRESSION")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A job definition, JSON or YAML, whose schedule is meant; - for standard input."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="The time zone, instead of the schedule's own.", metavar="ZONE")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="From when on, now if not given; local unless it has an offset.", metavar="WHEN"),
+    ] = None,
+    count: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many.", metavar="N")] = 10,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Also the times that the schedule leaves out.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show when a schedule fires next, in its time zone and in UTC, with holidays and changes of the clock."""
+    from hengio.cli.preview import Asked, show_preview
+
+    asked = Asked(cron=cron, file=file, timezone=timezone, start=start, count=count, every=every)
+    raise typer.Exit(show_preview(asked, as_json=json))
 
 
 @app.command("list")
