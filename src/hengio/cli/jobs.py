@@ -21,6 +21,7 @@ from hengio.definition.parse import InvalidDefinition, canonical, read
 from hengio.definition.validate import Report
 from hengio.errors import Problem, Refused
 from hengio.model.execution import Execution
+from hengio.service.schedules import Followed
 from hengio.storage.protocol import StoredJob
 from hengio.wiring import process
 from hengio.wiring.desk import Desk, desk, is_worked
@@ -111,10 +112,15 @@ def _applied(stored: StoredJob, before: int | None, warnings: list[str]) -> dict
 
 
 def list_jobs(*, data_dir: Path | None, as_json: bool) -> int:
-    """Every job with its newest execution."""
-    found = at_desk(lambda desk: desk.jobs.listed(), data_dir=data_dir)
+    """Every job with its newest execution and its next fire."""
+
+    async def find(desk: Desk) -> tuple[list[tuple[StoredJob, Execution | None]], dict[str, Followed]]:
+        followed = {one.row.job_id: one for one in await desk.schedules.listed()}
+        return await desk.jobs.listed(), followed
+
+    found, followed = at_desk(find, data_dir=data_dir)
     if as_json:
-        print_json([_listed(stored, newest) for stored, newest in found])
+        print_json([_listed(stored, newest, followed.get(stored.id)) for stored, newest in found])
         return 0
     rows = [
         (
@@ -124,15 +130,17 @@ def list_jobs(*, data_dir: Path | None, as_json: bool) -> int:
             f"{len(stored.job.steps)}",
             "" if newest is None else tables.state(newest.state.value),
             "" if newest is None else shown(newest.created_at),
+            "" if (one := followed.get(stored.id)) is None else shown(one.next_fire),
         )
         for stored, newest in found
     ]
-    headings = ("job", "", "version", "steps", "latest", "begun (UTC)")
+    headings = ("job", "", "version", "steps", "latest", "begun (UTC)", "next fire (UTC)")
     tables.show(headings, rows, none="no jobs yet: hengio job apply FILE", right=("version", "steps"))
     return 0
 
 
-def _listed(stored: StoredJob, newest: Execution | None) -> dict[str, Any]:
+def _listed(stored: StoredJob, newest: Execution | None, followed: Followed | None) -> dict[str, Any]:
+    next_fire = None if followed is None else followed.next_fire
     return {
         "id": stored.id,
         "name": stored.job.name,
@@ -140,6 +148,7 @@ def _listed(stored: StoredJob, newest: Execution | None) -> dict[str, Any]:
         "enabled": stored.job.enabled,
         "version": stored.version,
         "steps": len(stored.job.steps),
+        "next_fire": None if next_fire is None else to_iso(next_fire),
         "latest": None
         if newest is None
         else {"execution_id": newest.id, "state": newest.state.value, "created_at": to_iso(newest.created_at)},

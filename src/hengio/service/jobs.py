@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hengio import codec
-from hengio.clock import Clock
+from hengio.clock import Clock, Micros
 from hengio.codec import Json
 from hengio.definition.parse import InvalidDefinition
 from hengio.definition.validate import Report, validate
 from hengio.dispatch.events import Events, Watch
-from hengio.errors import Conflict, NotFound, Unavailable
+from hengio.errors import Conflict, NotFound, Problem, Unavailable
 from hengio.ids import new_id
 from hengio.lifecycle.outputs import Outputs
 from hengio.lifecycle.start import Starter
@@ -24,6 +24,7 @@ from hengio.scheduler.firing import Firing
 from hengio.service.catalog import Installed
 from hengio.service.names import Names
 from hengio.storage.protocol import Storage, StoredJob
+from hengio.timetable.compile import timetable
 
 POLL_SECONDS = 1.0
 
@@ -69,7 +70,7 @@ class JobService:
         self.changed()
         if by:
             await self.audit("job.applied", stored, by=by)
-        return stored, report
+        return stored, _with_silence(report, stored, at)
 
     async def enable(self, name: str, *, enabled: bool, by: str) -> StoredJob:
         """Let a job start, or not. Executions that are under way go on. `NotFound`."""
@@ -160,6 +161,17 @@ class JobService:
         """A step run's output, wherever it is stored; None without one."""
         output = await self.outputs.load(run)
         return None if output is None else codec.decode(output)
+
+
+def _with_silence(report: Report, stored: StoredJob, at: Micros) -> Report:
+    """With a warning where the schedule is past: it was right once, and nothing comes of it now."""
+    schedule = stored.job.schedule
+    if schedule is None or not stored.job.triggers.scheduled:
+        return report
+    if next(timetable(schedule, anchor=at).fires(at), None) is not None:
+        return report
+    silent = Problem("$.schedule", "it will not fire any more: all of its times have passed or are left out")
+    return replace(report, warnings=(*report.warnings, silent))
 
 
 def _check_manual(stored: StoredJob) -> None:

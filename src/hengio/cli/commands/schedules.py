@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hengio.cli.commands.options import AsJson, DataDir, JobName, Limit, OfJob
+from hengio.cli.commands.options import AsJson, DataDir, JobName, Limit
 
 app = typer.Typer(help="See when jobs run by themselves, and why they did not.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def schedule_show(job: JobName, data_dir: DataDir = None, *, json: AsJson = Fals
 
 @app.command("fires")
 def schedule_fires(
-    job: OfJob = None,
+    job: Annotated[str | None, typer.Argument(help="Only those of this job.", metavar="[JOB]")] = None,
     state: Annotated[
         list[str] | None, typer.Option(help="Only those: fired, skipped, missed; repeatable.", metavar="STATE")
     ] = None,
