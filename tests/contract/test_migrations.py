@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade as alembic_upgrade
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, insert, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -96,3 +98,38 @@ def test_the_revision_the_code_expects_is_the_last_one_there_is() -> None:
     config.set_main_option("script_location", str(Path(upgrade.__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     assert ScriptDirectory.from_config(config).get_heads() == [upgrade.HEAD]
+
+
+DEFINITION = '{"name": "old", "schedule": {"type": "fixed_rate", "interval_seconds": 60}, "steps": []}'
+
+
+def as_of(revision: str) -> Callable[[Connection], None]:
+    """What an earlier release left: its tables, and a job whose schedule it kept and did not follow."""
+
+    def make(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(upgrade.__file__).parent / "migrations"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        alembic_upgrade(config, revision)
+        for name, definition in (("old", DEFINITION), ("plain", '{"name": "plain", "steps": []}')):
+            job = {"id": name, "name": name, "version": 1, "enabled": True, "created_at": 1, "updated_at": 1}
+            connection.execute(insert(tables.jobs).values(job))
+            version = {"job_id": name, "version": 1, "definition": definition, "created_at": 1}
+            connection.execute(insert(tables.job_versions).values(version))
+
+    return make
+
+
+@pytest.mark.requirement("H1.8")
+async def test_schedules_of_jobs_from_before_are_followed_from_the_upgrade_on(database_url: str) -> None:
+    before = time.time_ns() // 1_000
+    await inside(database_url, as_of("0005"))
+    async with opened(database_url) as storage:
+        [row] = await storage.schedules.all(limit=10)
+    assert (row.job_id, row.active, bytes(row.schedule)) == (
+        "old",
+        True,
+        b'{"type": "fixed_rate", "interval_seconds": 60}',
+    )
+    assert before <= row.decided_until == row.anchor == row.next_at
