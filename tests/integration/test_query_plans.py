@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from hengio.model.execution import ExecutionFilter, ExecutionState
+from hengio.model.fire import FireFilter
 from hengio.storage.protocol import Storage
+from hengio.storage.sql import firing, sqlite_firing
 from tests.support.builders import NOON
 from tests.support.storages import heard, opened
 
@@ -19,6 +21,12 @@ ASKED: dict[str, Callable[[Storage], Awaitable[Any]]] = {
     "what is due": lambda storage: storage.executions.due(before=NOON, limit=10),
     "when something is due": lambda storage: storage.executions.next_due(),
     "what is to be cancelled": lambda storage: storage.interventions.cancelling(),
+    "which schedules are due": lambda storage: storage.schedules.due(before=NOON, limit=10),
+    "when a schedule is due": lambda storage: storage.schedules.next_at(),
+    "which schedules are not going to fire": lambda storage: storage.schedules.alarming(overdue_before=NOON, limit=9),
+    "the latest nominal time": lambda storage: storage.schedules.latest_decided(),
+    "the ledger of a job": lambda storage: storage.schedules.fires(FireFilter(job_id="a"), limit=10),
+    "the latest fires": lambda storage: storage.schedules.latest_fires(["a", "b"]),
     "what workers have left": lambda storage: storage.executions.recover(everything=False, at=NOON),
 }
 
@@ -40,7 +48,25 @@ async def test_what_is_asked_all_the_time_is_found_by_an_index(
         with heard() as statements:
             await question(storage)
     steps = planned(file, statements)
-    assert not [step for step in steps if step.startswith("SCAN executions") and "INDEX" not in step], steps
+    scans = [step for step in steps if step.startswith(("SCAN executions", "SCAN schedules", "SCAN fires"))]
+    assert not [step for step in scans if "INDEX" not in step], steps
+    assert not [step for step in steps if "TEMP B-TREE" in step], steps
+
+
+@pytest.mark.parametrize(
+    ("statement", "given", "index"),
+    [
+        (sqlite_firing.TAKE, (NOON, 10), "ix_schedules_next_at"),
+        (f"{firing.BUSY} {sqlite_firing.AMONG} GROUP BY job_id", ('["a"]',), "ix_executions_unfinished"),
+    ],
+)
+async def test_schedules_that_are_due_and_what_keeps_them_are_found_by_an_index(
+    tmp_path: Path, statement: str, given: tuple[object, ...], index: str
+) -> None:
+    file = tmp_path / "hengio.db"
+    async with opened(f"sqlite:///{file}"):
+        pass
+    assert [step for step in planned(file, [(statement, given)]) if index in step]
 
 
 def planned(file: Path, statements: list[tuple[str, Any]]) -> list[str]:

@@ -27,6 +27,7 @@ from hengio.storage.protocol import Storage, StoredJob
 from hengio.timetable.compile import timetable
 
 POLL_SECONDS = 1.0
+PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ class JobService:
     async def listed(self) -> list[tuple[StoredJob, Execution | None]]:
         """Every job by name, with its newest execution."""
         jobs = await self.storage.jobs.all()
-        newest = await self.storage.executions.latest([stored.id for stored in jobs])
+        newest: dict[str, Execution] = {}
+        for start in range(0, len(jobs), PAGE):  # a statement takes only so many values
+            newest |= await self.storage.executions.latest([stored.id for stored in jobs[start : start + PAGE]])
         return [(stored, newest.get(stored.id)) for stored in jobs]
 
     async def trigger(

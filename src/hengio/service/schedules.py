@@ -23,6 +23,7 @@ from hengio.storage.schedules import ScheduleRow
 from hengio.timetable.compile import timetable
 from hengio.timetable.occurrence import Occurrence
 
+PAGE = 1_000
 MOST_BACKFILLED = 1_000
 """In one transaction; more are asked for again."""
 _MADE_UP: tuple[SkipReason, ...] = ("overlap", "paused", "misfire")
@@ -67,11 +68,13 @@ class ScheduleService:
     async def listed(self) -> list[Followed]:
         """Every job that follows a schedule, by name."""
         jobs = {stored.id: stored for stored in await self.storage.jobs.all()}
-        rows: list[ScheduleRow] = []
-        while page := await self.storage.schedules.all(limit=1_000, after=rows[-1].job_id if rows else None):
-            rows += page
-        latest = await self.storage.schedules.latest_fires([row.job_id for row in rows])
-        found = [self._followed(jobs[row.job_id], row, latest.get(row.job_id)) for row in rows if row.job_id in jobs]
+        found: list[Followed] = []
+        after: str | None = None
+        while page := await self.storage.schedules.all(limit=PAGE, after=after):
+            after = page[-1].job_id
+            latest = await self.storage.schedules.latest_fires([row.job_id for row in page])
+            here = (row for row in page if row.job_id in jobs)
+            found += (self._followed(jobs[row.job_id], row, latest.get(row.job_id)) for row in here)
         return sorted(found, key=lambda one: one.job.job.name)
 
     async def show(self, name: str) -> Followed:
