@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
@@ -48,10 +49,10 @@ def listed_changes(zone: str) -> list[int]:
     _, _, _, times, types, _ = sizes
     at = second + header.size
     instants = struct.unpack_from(f">{times}q", content, at)
-    kinds = content[at + 8 * times : at + 9 * times]
+    kinds = bytes([0]) + content[at + 8 * times : at + 9 * times]  # before the first change the first type holds
     offsets = [struct.unpack_from(">l", content, at + 9 * times + 6 * each)[0] for each in range(types)]
     return [
-        when for when, one, other in zip(instants[1:], kinds, kinds[1:], strict=False) if offsets[one] != offsets[other]
+        when for when, (one, other) in zip(instants, pairwise(kinds), strict=True) if offsets[one] != offsets[other]
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from hengio.cron.errors import CronError
 
@@ -56,8 +56,7 @@ UNIX_WEEKDAY = Field("day-of-week", 0, 7, {name: n for n, name in enumerate(WEEK
 YEAR = Field("year", FIRST_YEAR, LAST_YEAR, wraps=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A piece of an expression in capitals: a whole field, or one entry of its list. `column` counts from 1."""
 
     field: Field
@@ -83,10 +82,8 @@ class Part:
 
 def numbers(part: Part) -> tuple[int, ...]:
     """All numbers of a field without special characters, ascending. Raises `CronError`."""
-    if part.text.isdigit() and len(part.text) <= _MOST_DIGITS:
+    if part.text.isdigit():
         return (number(part, part.text),)
-    if part.text == "*":
-        return tuple(range(part.field.low, part.field.last + 1))
     return tuple(sorted({each for entry in part.entries() for each in _entry(entry)}))
 
 

@@ -40,6 +40,7 @@ _OPEN = ("*", "?")
 _WILD = ("*", "/")
 _SIGNS = ("L", "W", "LW")
 _NAME = re.compile("[A-Z]+")
+_DOUBTFUL = re.compile("[?#LW]")
 _LAYOUT = "`sec min hour day-of-month month day-of-week [year]`, or the five fields of Unix"
 
 
@@ -92,7 +93,7 @@ def _parts(kinds: tuple[Field, ...], words: list[tuple[str, int]]) -> list[Part]
 def _quartz(text: str, parts: list[Part]) -> Expression:
     second, minute, hour, of_month, month, of_week = parts[:6]
     for part in (second, minute, hour, month, *parts[6:]):
-        _refuse_signs(part, "is for days only", f"it takes {part.field.allowed}")
+        _refuse_signs(part, "is for days only")
     return Expression(
         text,
         "quartz",
@@ -158,8 +159,10 @@ def _unix_days(of_month: Part, of_week: Part) -> days.Days:
     return days.either(by_month, by_week)
 
 
-def _refuse_signs(part: Part, why: str, hint: str) -> None:
+def _refuse_signs(part: Part, why: str, hint: str = "") -> None:
     """Refuse `?`, `#`, `L` and `W`, the last two unless they are letters of a name."""
+    if not _DOUBTFUL.search(part.text):
+        return
     for entry in part.entries():
         words = _NAME.findall(entry.text)
         if "?" in entry.text or "#" in entry.text or any(_is_sign(word, part.field) for word in words):

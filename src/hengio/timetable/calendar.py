@@ -44,10 +44,10 @@ class Calendar:
         return _WEEKDAYS[(day + 3) % 7] if self._weekends and self._rests(day) else ""
 
     def unknown(self, day: int) -> str:
-        """That the holidays of the day's year are not known, if so; else empty."""
+        """That not all holidays of the day's year are known, if so; else empty."""
         if self._country is None or _year(self._country, day).known:
             return ""
-        return f"the holidays of {self._country} in {to_datetime(day * DAY).year} are not known yet"
+        return f"not all holidays of {self._country} in {to_datetime(day * DAY).year} are known"
 
     def business_day(self, day: int, *, step: int) -> int | None:
         """The next business day in steps of 1 or -1, beginning with `day` itself; None if none is within a year."""

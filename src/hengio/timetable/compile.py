@@ -12,7 +12,7 @@ from hengio.clock import SECOND, Micros
 from hengio.cron.errors import CronError
 from hengio.cron.parse import parse
 from hengio.errors import Problem, Refused
-from hengio.model.schedule import CronSchedule, FixedDelay, FixedRate, OneTime, Schedule
+from hengio.model.schedule import CronSchedule, FixedDelay, FixedRate, Misfire, OneTime, Schedule
 from hengio.timetable import country, moments
 from hengio.timetable import zone as zones
 from hengio.timetable.calendar import Calendar
@@ -41,8 +41,8 @@ def timetable(schedule: Schedule, *, anchor: Micros) -> Timetable:
             anchor = 0
         case _:
             pass
-    plain = msgspec.structs.replace(schedule, jitter_seconds=0.0)
-    return _compiled(plain, anchor)
+    # What has no say in the nominal times does not make another timetable.
+    return _compiled(msgspec.structs.replace(schedule, jitter_seconds=0.0, misfire=Misfire()), anchor)
 
 
 @lru_cache(maxsize=1_024)
@@ -97,11 +97,11 @@ def _rhythm(schedule: Schedule, anchor: Micros, first: Micros) -> tuple[Rhythm, 
         case CronSchedule():
             return _clockwork(schedule)
         case FixedRate(interval_seconds=seconds, start_date=start):
-            step = seconds * SECOND
+            step = _step(seconds, "interval_seconds")
             begin = anchor + step if start is None else moments.beginning(start, zone)
             return Grid(range(begin, _END, step), zone), "shift", "both"
         case FixedDelay(delay_seconds=seconds, start_date=start):
-            step = seconds * SECOND
+            step = _step(seconds, "delay_seconds")
             begin = first if start is not None and first > anchor else anchor + step
             return Grid(range(begin, _END, step), zone), "shift", "both"
         case OneTime(execute_at=text):
@@ -122,6 +122,12 @@ def _clockwork(schedule: CronSchedule) -> tuple[Rhythm, Gaps, Overlaps]:
     if gaps == "skip" and expression.every_hour:
         gaps = "pass"  # nothing is left out: the interval goes on
     return Clockwork(expression), gaps, overlaps
+
+
+def _step(seconds: int, field: str) -> Micros:
+    if seconds < 1:
+        raise _invalid(field, "must be at least 1")
+    return seconds * SECOND
 
 
 def _execute_at(text: str, zone: str) -> Micros:

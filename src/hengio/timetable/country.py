@@ -1,7 +1,7 @@
 """Public holidays and weekends of a country, from the `holidays` library, which is loaded when it is first asked.
 
-Names are in the country's own language. The library knows the years that it lists for a country, at most to 2100; of
-other years nothing is known, and they have weekends only.
+Names are in the country's own language. The library knows the years that it lists for a country, at most to 2100, and
+of moving feasts sometimes fewer; of other years nothing is known, and they have weekends only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
+from warnings import catch_warnings, simplefilter
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _WEEKEND = frozenset({5, 6})
@@ -18,7 +19,7 @@ _WEEKEND = frozenset({5, 6})
 class Year(NamedTuple):
     """Days are counted from 1970-01-01. `rest` is the days of weekends on which nobody works.
 
-    `known` says whether the library knows the holidays of that year.
+    `known` says whether the library knows all holidays of that year.
     """
 
     holidays: Mapping[int, str]
@@ -63,18 +64,21 @@ def year(code: str, number: int) -> Year:
     """The holidays and weekends of a country in a year. Raises `UnknownCountry`."""
     import holidays
 
-    known = years(code)
+    known = number in years(code)
     country, _, part = code.partition("-")
     kind = getattr(holidays, country)
-    # A day may be worked instead of one in the year before or after, which is told there.
-    near = [each for each in range(number - 1, number + 2) if each in known]
-    days = kind(years=near, subdiv=part or None, language=kind.default_language)
-    named = {day.toordinal() - _EPOCH: days[day] for day in list(days) if day.year == number}
+    with catch_warnings(record=True) as warned:  # of moving feasts that it does not know
+        simplefilter("always")
+        days = kind(years=[number] if known else [], subdiv=part or None, language=kind.default_language, expand=False)
     first = date(number, 1, 1)
-    every = [first + timedelta(days=each) for each in range(366)]
-    rest = {day.toordinal() - _EPOCH for day in every if days.is_weekend(day) and day not in days.weekend_workdays}
-    worked = {day.toordinal() - _EPOCH for day in days.weekend_workdays}
-    return Year({day: name for day, name in named.items() if day not in worked}, frozenset(rest), number in known)
+    weekends = {day for each in range(366) if days.is_weekend(day := first + timedelta(days=each))}
+    named = {_number(day): name for day, name in days.items() if day not in days.weekend_workdays}
+    rest = frozenset(map(_number, weekends - days.weekend_workdays))
+    return Year(named, rest, known and not warned)
+
+
+def _number(day: date) -> int:
+    return day.toordinal() - _EPOCH
 
 
 def weekend(day: int) -> bool:

@@ -101,7 +101,8 @@ def _year(zone: str, year: int) -> tuple[Segment, ...]:
     start, end = _beginning(zone, year), _beginning(zone, year + 1)
     info = ZoneInfo(zone)
     looks = [*range(start, end, _STRIDE), end]
-    changes = [_change(info, low, high) for low, high in pairwise(looks) if _at(info, low) != _at(info, high)]
+    seen = [(look, _at(info, look)) for look in looks]
+    changes = [_change(info, low, high) for (low, one), (high, other) in pairwise(seen) if one != other]
     edges = [start, *changes, end]
     offsets = [_at(info, edge) for edge in edges]
     pieces = zip(edges, edges[1:], [offsets[0], *offsets], offsets, offsets[1:], strict=False)
@@ -161,9 +162,9 @@ def _change(info: ZoneInfo, low: Micros, high: Micros) -> Micros:
 
 
 def _at(info: ZoneInfo, moment: Micros) -> Micros:
-    seconds = datetime.fromtimestamp(moment // SECOND, info).utcoffset()
-    assert seconds is not None
-    return round(seconds.total_seconds()) * SECOND
+    ahead = datetime.fromtimestamp(moment // SECOND, info).utcoffset()
+    assert ahead is not None
+    return (ahead.days * 86_400 + ahead.seconds) * SECOND
 
 
 def _utc(year: int) -> Micros:

@@ -195,6 +195,18 @@ def test_moved_times_of_a_rate_join_its_own_in_order() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("H1.2", "H1.4")
+@pytest.mark.parametrize(
+    ("execute_at", "expected"),
+    [("2026-03-07T02:30", "2026-03-08T03:30:00-04:00"), ("2026-10-31T01:30", "2026-11-01T01:30:00-04:00")],
+)
+def test_a_single_time_that_is_moved_to_where_the_clock_is_changed_fires_once(execute_at: str, expected: str) -> None:
+    """Saudi Arabia works on Sundays, on which the clock is changed elsewhere."""
+    calendar = Calendar(skip_holidays="SA", business_days_only=True, shift="next_business_day")
+    schedule = OneTime(execute_at=execute_at, timezone="America/New_York", calendar=calendar)
+    assert fires(schedule, "2026-01-01T00:00Z", 5) == [expected]
+
+
 @pytest.mark.requirement("H1.4")
 def test_a_schedule_all_of_whose_days_are_off_has_an_end() -> None:
     never = timetable(under("* * * ? * SAT", business_days_only=True), anchor=0)
@@ -217,5 +229,15 @@ def test_of_years_that_the_library_does_not_know_it_is_said_so() -> None:
     schedule = under("0 0 8 1 1 ?", skip_holidays="VN")
     assert after(schedule, "2100-01-01T00:00+07:00", 2) == [
         ("2100-01-01T08:00:00+07:00", "holiday", "Tết Dương lịch"),
-        ("2101-01-01T08:00:00+07:00", None, "the holidays of VN in 2101 are not known yet"),
+        ("2101-01-01T08:00:00+07:00", None, "not all holidays of VN in 2101 are known"),
+    ]
+    india = under("0 0 8 15 8 ?", "Asia/Kolkata", skip_holidays="IN", shift="next_business_day")
+    assert [note for *_, note in after(india, "2035-08-01T00:00Z", 2)] == [
+        "Independence Day: moved to 2035-08-16",
+        "moved here from 2035-08-15 (Independence Day)",
+    ]
+    daily = under("0 0 8 12 8 ?", "Asia/Kolkata", skip_holidays="IN")
+    assert [note for *_, note in after(daily, "2035-08-01T00:00Z", 2)] == [
+        "",
+        "not all holidays of IN in 2036 are known",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hengio.model.schedule import Calendar, CronSchedule, FixedDelay, FixedRate, OneTime, Schedule
+from hengio.model.schedule import Calendar, CronSchedule, FixedDelay, FixedRate, Misfire, OneTime, Schedule
 from hengio.timetable.compile import InvalidSchedule, timetable
 from hengio.timetable.occurrence import Occurrence
 from tests.support.timetables import after, at, cron, fires
@@ -105,6 +105,36 @@ def test_a_day_ends_with_the_second_copy_of_its_last_hour() -> None:
     assert fires(schedule, "2026-04-04T00:00Z", 9)[-2:] == ["2026-04-04T23:30:00-03:00", "2026-04-04T23:30:00-04:00"]
 
 
+@pytest.mark.requirement("H1.3")
+@pytest.mark.parametrize(
+    ("expression", "start", "end", "expected"),
+    [
+        ("0 30 23 * * ?", "2006-10-28", "2006-10-28", ["2006-10-28T23:30:00-02:30", "2006-10-28T23:30:00-03:30"]),
+        ("30 0 0 * * ?", "2006-10-28T12:00", "2006-10-29T03:00:00Z", ["2006-10-29T00:00:30-02:30"]),
+        ("0 30 23 * * ?", "2006-10-29T02:30:30Z", "2006-10-29T12:00", ["2006-10-28T23:30:00-03:30"]),
+    ],
+)
+def test_a_period_may_begin_and_end_where_a_day_comes_twice(
+    expression: str, start: str, end: str, expected: list[str]
+) -> None:
+    """At one minute past midnight Newfoundland went back to the day before."""
+    schedule = cron(expression, "America/St_Johns", start_date=start, end_date=end, on_overlap="both")
+    assert fires(schedule, "2006-01-01T00:00Z", 9) == expected
+
+
+@pytest.mark.requirement("H1.1")
+@pytest.mark.parametrize(
+    ("zone", "expression", "hour"),
+    [("America/New_York", "0 0 20 31 12 ?", "20:00:00-05:00"), ("Pacific/Auckland", "0 0 6 1 1 ?", "06:00:00+13:00")],
+)
+def test_once_a_year_around_its_end_no_year_is_passed_over(zone: str, expression: str, hour: str) -> None:
+    found = fires(cron(expression, zone), "2026-06-01T00:00Z", 20)
+    first = 2026 if "31" in expression else 2027
+    day = expression.split()
+    expected = [f"{year}-{int(day[4]):02}-{int(day[3]):02}T{hour}" for year in range(first, first + 20)]
+    assert found == expected
+
+
 @pytest.mark.requirement("H1.1")
 @pytest.mark.parametrize("expression", ["0 0 0 30 2 ?", "0 0 0 31W 4 ?", "0 0 0 1 1 ? 1999"])
 def test_a_schedule_that_never_fires_again_ends_at_once(expression: str) -> None:
@@ -138,6 +168,8 @@ def test_it_is_strictly_after_and_begins_between_microseconds() -> None:
         (cron("0 0 0 * * ?", "UTC", calendar=Calendar(blackout_dates=("soon",))), "calendar.blackout_dates",
          "a date cannot be read"),
         (cron("0 0 0 * * ?", "UTC", start_date="soon"), "start_date", "the schedule's dates cannot be read"),
+        (FixedRate(interval_seconds=0), "interval_seconds", "must be at least 1"),
+        (FixedDelay(delay_seconds=-5), "delay_seconds", "must be at least 1"),
         (OneTime(execute_at="soon"), "execute_at", "the date and time cannot be read"),
     ],
 )  # fmt: skip
@@ -147,7 +179,7 @@ def test_what_cannot_be_evaluated_is_refused_by_its_field(schedule: Schedule, fi
     assert [(each.path, each.message) for each in raised.value.problems] == [(field, message)]
 
 
-@pytest.mark.parametrize("given", [{}, {"jitter_seconds": 5.0}])
+@pytest.mark.parametrize("given", [{}, {"jitter_seconds": 5.0}, {"misfire": Misfire(policy="skip")}])
 def test_schedules_of_the_same_times_share_a_timetable(given: dict[str, Any]) -> None:
     one = timetable(CronSchedule(expression="0 0 12 * * ?"), anchor=1)
     assert timetable(CronSchedule(expression="0 0 12 * * ?", **given), anchor=2) is one
