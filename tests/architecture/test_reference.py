@@ -30,6 +30,7 @@ from hengio.definition.expressions import condition
 from hengio.definition.parse import read
 from hengio.definition.validate import validate
 from hengio.model.event import EventType
+from hengio.model.input import Input
 from hengio.model.job import Job
 from hengio.model.schedule import Calendar, Misfire, Schedule
 from hengio.model.step import Step
@@ -72,7 +73,18 @@ def metrics() -> set[str]:
 def definition_fields() -> set[str]:
     auth = (BasicAuth, BearerAuth, OAuth2Auth, SftpPassword, SftpKey)
     schedules = (*get_args(Schedule), Calendar, Misfire)
-    structs = (Job, Step, *schedules, *CONFIGS.values(), *auth, CsvFormat, XlsxFormat, Transformations, SftpOptions)
+    structs = (
+        Job,
+        Input,
+        Step,
+        *schedules,
+        *CONFIGS.values(),
+        *auth,
+        CsvFormat,
+        XlsxFormat,
+        Transformations,
+        SftpOptions,
+    )
     return {field.name for struct in structs for field in fields(struct)}
 
 

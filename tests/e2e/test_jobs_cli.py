@@ -297,3 +297,20 @@ def test_a_list_of_executions_loads_no_more_of_the_sandbox_than_one_of_jobs() ->
 
     assert loaded("executions") == loaded("jobs")
     assert loaded("deadletters") == loaded("jobs")
+
+
+@pytest.mark.requirement("H2.1")
+def test_inputs_on_the_command_line_are_read_by_the_types_that_the_job_declares(tmp_path: Path) -> None:
+    inputs = {"code": {"type": "string", "required": True}, "n": {"type": "integer", "default": 3, "maximum": 9}}
+    job = {**query_job("typed", "SELECT {{input.n}} AS n, {{input.code}} AS code"), "inputs": inputs}
+    file = a_file(tmp_path / "job.json", job)
+    data, given = tmp_path / "data", a_file(tmp_path / "input.json", {"n": 4, "code": "x"})
+    told = hengio(data, "job", "run", file, "--input", given, "--set", "code=007", "--full", **DB)
+    assert told["steps"][-1]["output"]["rows"] == [{"n": 4, "code": "007"}]
+    hengio(data, "job", "trigger", "typed", "--set", "code=1", **DB)
+    error = hengio(data, "job", "trigger", "typed", "--set", "n=many", "--set", "cod=1", code=2, **DB)["error"]
+    assert error["code"] == "invalid_input"
+    assert [one["path"] for one in error["problems"]] == ["$.input.code", "$.input.n", "$.input.cod"]
+    assert hengio(data, "job", "show", "typed")["definition"]["inputs"] == inputs
+    for words in (["--set", "n"], ["--set", "n=1", "--set", "n=2"], ["--set", "=1"]):
+        assert hengio(data, "job", "trigger", "typed", *words, code=2, **DB)["error"]["code"] == "refused"

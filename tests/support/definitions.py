@@ -14,7 +14,7 @@ from msgspec import inspect as kinds
 from hengio.definition.configs import CONFIGS, HttpConfig, SftpConfig
 from hengio.definition.shape import described
 from hengio.definition.spellings import STEP_FIELDS, TAGS
-from hengio.model.job import Job
+from hengio.model.job import Job, Webhook
 from hengio.model.step import Step, StepType
 
 Path = tuple[str | int, ...]
@@ -54,10 +54,21 @@ _NAMED: dict[str, SearchStrategy[Any]] = {
     "wildcard_pattern": st.just("*.csv"),
     "encoding": st.just("utf-8"),
     "filter": st.just("n > 0"),
+    "inputs": st.just(
+        {
+            **{name: {"type": "string", "default": "x"} for name in ("module", "host", "a", "c", "rows")},
+            "n": {"type": "integer", "default": 5, "minimum": 1, "maximum": 9.5, "enum": [5, 7]},
+            "go": {"type": "boolean", "default": True, "description": "whether"},
+        }
+    ),
     "notes": st.dictionaries(TEXT, ANYTHING, max_size=2),
     "condition": st.just("input.go == true"),
 }
 
+_OF: dict[tuple[type, str], SearchStrategy[Any]] = {
+    (Webhook, "headers"): st.lists(st.sampled_from(["X-Request-ID", "Date"]), max_size=2, unique=True),
+}
+"""Of one type, where others have a field of that name."""
 
 _OF_A_QUERY = {"connection", "query", "parameters", "read_only", "max_rows", "timeout_seconds"}
 _OF_A_SERVER = {"host", "port", "username", "auth", "host_key"}
@@ -112,7 +123,8 @@ def broken(draw: DrawFn, document: dict[str, Any]) -> tuple[dict[str, Any], Path
 def _struct(kind: kinds.Type, *, leave_out: frozenset[str] = frozenset()) -> SearchStrategy[dict[str, Any]]:
     assert isinstance(kind, kinds.StructType)
     fields = {each.encode_name: each for each in kind.fields if each.encode_name not in leave_out}
-    values = {name: _NAMED[name] if name in _NAMED else _value(each.type) for name, each in fields.items()}
+    known = {**_NAMED, **{name: made for (cls, name), made in _OF.items() if cls is kind.cls}}
+    values = {name: known[name] if name in known else _value(each.type) for name, each in fields.items()}
     needed = {name: value for name, value in values.items() if fields[name].required}
     if kind.tag_field is not None:
         needed[kind.tag_field] = st.just(kind.tag)

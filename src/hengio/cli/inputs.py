@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from hengio import codec
 from hengio.codec import Json
+from hengio.definition import inputs
 from hengio.errors import NotFound, Refused
+from hengio.model.job import Job
 
 STDIN = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenInput:
+    """What an execution is given on the command line: the JSON of a file, and single inputs as texts."""
+
+    document: Json
+    texts: dict[str, str]
+
+    def of(self, job: Job) -> Json:
+        """The input for this job, whose declarations say what the texts mean; they win over the file."""
+        declared = job.inputs or {}
+        if not self.texts:
+            return self.document
+        return {
+            **(self.document or {}),
+            **{name: inputs.read(text, declared.get(name)) for name, text in self.texts.items()},
+        }
+
+
+def given_input(file: Path | None, assignments: list[str]) -> GivenInput:
+    """Read `--input FILE` and every `--set NAME=VALUE`. `Refused` for a value without a name, a name given twice, and a
+    file that holds no object where single inputs are given beside it."""
+    document = None if file is None else read_json(file, what="input")
+    texts: dict[str, str] = {}
+    for one in assignments:
+        name, found, text = one.partition("=")
+        if not found or not name:
+            raise Refused(f"--set {one!r} is not of the form NAME=VALUE")
+        if name in texts:
+            raise Refused(f"--set gives '{name}' twice")
+        texts[name] = text
+    if texts and document is not None and not isinstance(document, dict):
+        raise Refused("--set adds to an object, and --input holds none")
+    return GivenInput(document, texts)
 
 
 def read_bytes(file: Path, *, what: str, most: int | None = None) -> bytes:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from hengio import log, settings
 from hengio.cli.follow import Follower
-from hengio.cli.inputs import STDIN, read_bytes, read_json
+from hengio.cli.inputs import STDIN, GivenInput, read_bytes
 from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.person import person
@@ -30,7 +30,7 @@ from hengio.wiring.embedded import embedded
 def run_job(
     job: str,
     *,
-    input_file: Path | None,
+    given: GivenInput,
     modules: list[str],
     grants: list[str],
     files: list[str],
@@ -43,7 +43,6 @@ def run_job(
     Where a server holds the data folder, that one runs it; then nothing can be registered on the way.
     """
     document = document_of(job)
-    given = None if input_file is None else read_json(input_file, what="input")
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
     first = wanted(modules=modules, grants=grants, files=files)
@@ -57,7 +56,7 @@ class _Asked:
     """What is to be run, and how it is shown."""
 
     def __init__(
-        self, chosen: settings.Settings, name: str, document: Json, given: Json, *, full: bool, as_json: bool
+        self, chosen: settings.Settings, name: str, document: Json, given: GivenInput, *, full: bool, as_json: bool
     ) -> None:
         self.chosen, self.name, self.document, self.given = chosen, name, document, given
         self.full, self.as_json = full, as_json
@@ -97,7 +96,9 @@ async def _here(chosen: settings.Settings, asked: _Asked, first: Wanted) -> int:
         with Follower(stored.job, console=asked.console) as follower:
             for warning in warnings:
                 follower.warn(warning)
-            finished = await system.jobs.run(stored, given=asked.given, by=person(), on_event=follower.on_event)
+            finished = await system.jobs.run(
+                stored, given=asked.given.of(stored.job), by=person(), on_event=follower.on_event
+            )
         return await asked.show(system.jobs, finished, follower)
 
 
@@ -112,7 +113,7 @@ async def _by_the_server(chosen: settings.Settings, asked: _Asked) -> int:
 
 
 async def _watched(opened: Desk, stored: StoredJob, asked: _Asked, follower: Follower) -> Finished:
-    execution = await opened.jobs.trigger(stored, given=asked.given, by=person())
+    execution = await opened.jobs.trigger(stored, given=asked.given.of(stored.job), by=person())
     async for event in polled(opened.storage.executions, execution.id):
         follower.on_event(event)
     ended = await opened.storage.executions.load(execution.id)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hengio import codec, log, settings
 from hengio.cli import tables
-from hengio.cli.inputs import read_bytes, read_json
+from hengio.cli.inputs import GivenInput, read_bytes
 from hengio.cli.person import person
 from hengio.cli.present import escape, print_json
 from hengio.cli.sure import check
@@ -173,14 +173,15 @@ def show_job(name: str, *, version: int | None, data_dir: Path | None, as_json: 
 
 
 def trigger_job(
-    name: str, *, input_file: Path | None, idempotency_key: str | None, data_dir: Path | None, as_json: bool
+    name: str, given: GivenInput, *, idempotency_key: str | None, data_dir: Path | None, as_json: bool
 ) -> int:
     """Begin an execution."""
-    given = None if input_file is None else read_json(input_file, what="input")
 
     async def begin(desk: Desk) -> tuple[Execution, bool, bool]:
         stored, now = await desk.storage.jobs.get(name), desk.jobs.clock.now()
-        execution = await desk.jobs.trigger(stored, given=given, idempotency_key=idempotency_key, by=person())
+        execution = await desk.jobs.trigger(
+            stored, given=given.of(stored.job), idempotency_key=idempotency_key, by=person()
+        )
         alone = desk.settings.database_file is not None and not is_worked(desk.settings)
         return execution, alone, execution.created_at < now
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from hengio import codec, log, settings
 from hengio.cli import summary
-from hengio.cli.inputs import read_json
+from hengio.cli.inputs import GivenInput
 from hengio.cli.job import document_of
 from hengio.cli.marks import MARKS
 from hengio.cli.present import assembled, print_json, said
@@ -23,21 +23,20 @@ from hengio.worker.rehearse import Rehearsed
 _SHOWN = 200
 
 
-def dry_run(job: str, *, input_file: Path | None, data_dir: Path | None, full: bool, as_json: bool) -> int:
+def dry_run(job: str, given: GivenInput, *, data_dir: Path | None, full: bool, as_json: bool) -> int:
     """Rehearse a definition or a job; exits as the job itself would."""
     document = document_of(job)
-    given = None if input_file is None else read_json(input_file, what="input")
     log.configure(level="warning", style="json" if as_json else "text")
     chosen = settings.load(data_dir=data_dir)
     return process.run(_rehearse(chosen, job, document, given, full=full, as_json=as_json))
 
 
 async def _rehearse(
-    chosen: settings.Settings, name: str, document: Json, given: Json, *, full: bool, as_json: bool
+    chosen: settings.Settings, name: str, document: Json, given: GivenInput, *, full: bool, as_json: bool
 ) -> int:
     async with rehearsing(chosen) as stage:
         stored, warnings = await _stored(stage, name, document)
-        done = await stage.rehearser.run(stored, given=given)
+        done = await stage.rehearser.run(stored, given=given.of(stored.job))
         told = await _told(stage, stored, done, full=full)
     told["warnings"] = warnings
     if as_json:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hengio import url as urls
-from hengio.definition import database, ranges, schedules, words
+from hengio.definition import database, inputs, ranges, schedules, words
 from hengio.definition.configs import is_statuses
 from hengio.definition.findings import Findings
 from hengio.definition.headers import settable
@@ -32,6 +32,7 @@ def check_job(job: Job, findings: Findings) -> None:
     ranges.check(msgspec.structs.asdict(job), ranges.JOB, findings, "$")
     if problem := name_fault(job.name):
         findings.error("$.name", problem)
+    inputs.check(job, findings)
     webhook = job.triggers.webhook
     if webhook.rate_limit is not None:
         limit = msgspec.structs.asdict(webhook.rate_limit)

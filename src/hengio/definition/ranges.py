@@ -45,6 +45,7 @@ JOB: Mapping[str, Range] = {
     "max_parallel": Range(1, 256),
 }
 RATE_LIMIT: Mapping[str, Range] = {"max_requests": _COUNT, "window_seconds": _COUNT}
+INPUT: Mapping[str, Range] = {"max_length": Range(0)}
 SCHEDULE: Mapping[str, Range] = {
     "interval_seconds": _COUNT,
     "delay_seconds": _COUNT,

@@ -19,6 +19,7 @@ from hengio.definition.configs import CONFIGS, CsvFormat, XlsxFormat
 from hengio.definition.ranges import MAX_STEPS, Range
 from hengio.definition.shape import described
 from hengio.ids import NAME
+from hengio.model.input import Input
 from hengio.model.job import Job, RateLimit
 from hengio.model.outcome import OutcomeKind
 from hengio.model.policy import Retry
@@ -40,6 +41,7 @@ _OUTCOMES = [kind.value for kind in OutcomeKind if kind is not OutcomeKind.SUCCE
 _RANGES: dict[type[Struct], Mapping[str, Range]] = {
     Job: ranges.JOB,
     RateLimit: ranges.RATE_LIMIT,
+    Input: ranges.INPUT,
     Step: ranges.STEP,
     Retry: ranges.RETRY,
     Misfire: ranges.MISFIRE,
@@ -49,8 +51,10 @@ _RANGES: dict[type[Struct], Mapping[str, Range]] = {
 }
 _MORE: dict[tuple[type[Struct], str], dict[str, Json]] = {
     (Job, "name"): {"pattern": r"\S"},
+    (Job, "inputs"): {"propertyNames": {"pattern": f"^{NAME}$"}},
     (Job, "steps"): {"minItems": 1, "maxItems": MAX_STEPS},
     (Step, "id"): _ID,
+    (Input, "enum"): {"minItems": 1},
     (Retry, "delays_seconds"): {"minItems": 1},
     (Retry, "on"): {"items": {"enum": _OUTCOMES}},
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from msgspec import UNSET
+
 from hengio.codec import Json
 from hengio.definition import expressions, templates, words
 from hengio.definition.expressions import Malformed, Reference
@@ -74,6 +76,8 @@ class Uses:
                     self._step(step, wanted, path)
                 case "variables":
                     self._variable(wanted, path)
+                case "input" if self._job.inputs is not None and len(wanted.path) > 1:
+                    self._input(wanted, path, str(wanted.path[1]))
                 case root if root not in ROOTS:
                     hint = words.nearest(str(root), ROOTS)
                     self._error(wanted, path, f"there is no `{words.cut(str(root))}` to refer to", hint)
@@ -89,6 +93,18 @@ class Uses:
         if name not in self._variables:
             hint = words.close(name, self._variables)
             self._warn(wanted, path, f"the variable `{words.cut(name)}` is not defined (yet)", hint)
+
+    def _input(self, wanted: Reference, path: str, name: str) -> None:
+        """An input that the job does not declare is never given; one that may be left out is not always there."""
+        assert self._job.inputs is not None
+        declared = self._job.inputs.get(name)
+        if declared is None:
+            hint = words.nearest(name, self._job.inputs)
+            tell = self._warn if wanted.optional else self._error
+            tell(wanted, path, f"the job declares no input `{words.cut(name)}`", hint)
+        elif not declared.required and declared.default is UNSET and not wanted.optional:
+            hint = "give a default with `??`, or the input a `default`"
+            self._warn(wanted, path, f"the input `{name}` may be left out", hint)
 
     def _step(self, step: Step, wanted: Reference, path: str) -> None:
         if len(wanted.path) == 1:

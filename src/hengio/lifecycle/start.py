@@ -9,6 +9,7 @@ from hengio import codec
 from hengio.clock import Clock, Micros
 from hengio.codec import Json, Raw
 from hengio.definition import words
+from hengio.definition.inputs import filled
 from hengio.dispatch.protocol import Dispatcher
 from hengio.errors import Conflict, Refused
 from hengio.ids import new_id
@@ -42,12 +43,12 @@ class Starter:
         idempotency_key: str | None = None,
         started_by: str | None = None,
     ) -> Execution:
-        """Write a new execution with `given` as its input and publish it.
+        """Write a new execution with `given` as its input, filled with the defaults of the job, and publish it.
 
         Under an `idempotency_key` that the job has seen, the first execution of that key instead (H2.6). Raises
         `Refused` for a key that is empty, has more than 255 characters or control characters, and for an input of more
-        than 1 MiB; `Conflict` for a job that is disabled, or whose overlap is `skip` while an execution of it is not
-        over; `Unavailable` if it cannot be written.
+        than 1 MiB or that is not what the job declares; `Conflict` for a job that is disabled, or whose overlap is
+        `skip` while an execution of it is not over; `Unavailable` if it cannot be written.
         """
         job = stored.job
         if not job.enabled:
@@ -64,7 +65,7 @@ class Starter:
             job_version=stored.version,
             state=ExecutionState.PENDING,
             trigger=trigger,
-            input=encoded(given),
+            input=encoded(filled(job, given)),
             root_id=new,
             created_at=now,
             due_at=now,

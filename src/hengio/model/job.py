@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from hengio.model.input import Input
 from hengio.model.schedule import Schedule
 from hengio.model.step import Step
 
@@ -23,13 +24,15 @@ class RateLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Webhook(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The webhook trigger of a job (H2).
 
-    `enabled` lets it start the job. `secret_key` is what calls are signed with. `rate_limit` bounds how often it may.
-    `url` is where it can be called, and given by the installation.
+    `enabled` lets it start the job. `secret_key` is what calls are signed with, as it is or as `${NAME}`; without one
+    the installation makes it. `rate_limit` bounds how often it may. `headers` names those that an execution is told,
+    instead of the usual ones. `url` is where it can be called, and given by the installation.
     """
 
     enabled: bool = False
     secret_key: str | None = None
     rate_limit: RateLimit | None = None
+    headers: tuple[str, ...] | None = None
     url: str | None = None
 
 
@@ -53,6 +56,7 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     `max_retries` is how often a failed step is tried again that says nothing itself. `max_crashes` is how often an
     execution may lose its worker. `max_parallel` bounds the branches of a fan-out that run at once.
     `allow_concurrent` lets executions of the job run side by side. `overlap` is what becomes of one that would.
+    `inputs` are what an execution may be given, by name; without them it takes any JSON.
     `steps` run in this order, unless they are routed. `notes` are the author's own, kept and never scanned.
     """
 
@@ -68,6 +72,7 @@ class Job(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     max_parallel: int = 8
     allow_concurrent: bool = False
     overlap: Overlap | None = None
+    inputs: dict[str, Input] | None = None
     steps: tuple[Step, ...]
     notes: dict[str, Any] | None = None
 

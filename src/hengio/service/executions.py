@@ -9,8 +9,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from hengio import codec
 from hengio.clock import Clock, Micros
-from hengio.codec import Json
+from hengio.codec import Json, Raw
 from hengio.definition.context import Context
+from hengio.definition.inputs import filled
 from hengio.errors import Conflict, HengioError, NotFound, Refused
 from hengio.ids import new_id
 from hengio.lifecycle.advance import Walk
@@ -124,7 +125,7 @@ class ExecutionService:
 
         Its `root_id` is that of the first execution, so that receivers know repeated requests by their idempotency
         key. A dead letter is redriven by it. Raises `Conflict` if it is not over or was redriven, `NotFound`, and
-        `Refused` for a step that it did not run, and for an input of more than 1 MiB.
+        `Refused` for a step that it did not run, and for an input of more than 1 MiB or that the job does not take.
         """
         return await self._rerun(await self.storage.executions.load(execution_id), how, by=by)
 
@@ -198,7 +199,7 @@ class ExecutionService:
             job_version=target.version,
             state=ExecutionState.PENDING,
             trigger="rerun",
-            input=source.input if how.given is UNSET else encoded(how.given),
+            input=_input(source, target, how),
             root_id=source.root_id,
             created_at=now,
             due_at=now,
@@ -219,6 +220,15 @@ class ExecutionService:
             detail={} if as_ is None else {"rerun": as_},
         )
         await self.storage.audit.add([entry])
+
+
+def _input(source: Execution, target: StoredJob, how: Again) -> Raw:
+    """What it is given now; else what it was given, which on the latest definition must be what that declares."""
+    if how.given is not UNSET:
+        return encoded(filled(target.job, how.given))
+    if how.latest and target.job.inputs is not None:
+        return encoded(filled(target.job, codec.decode(source.input)))
+    return source.input
 
 
 def standing(job: StoredJob, runs: Sequence[StepRun]) -> tuple[Standing, ...]:

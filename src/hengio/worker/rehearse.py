@@ -17,6 +17,7 @@ from hengio import codec
 from hengio.clock import Clock
 from hengio.codec import Json, Raw
 from hengio.definition.context import Context
+from hengio.definition.inputs import filled
 from hengio.ids import new_id
 from hengio.lifecycle.advance import Ended, Walk
 from hengio.model.execution import Execution, ExecutionState, StepRun
@@ -71,7 +72,7 @@ class Rehearser:
             job_version=stored.version,
             state=ExecutionState.RUNNING,
             trigger="manual",
-            input=Raw(codec.encode(given)),
+            input=Raw(codec.encode(filled(stored.job, given))),
             root_id=new,
             created_at=now,
             due_at=now,

@@ -17,6 +17,7 @@ from hengio.cli.commands.options import (
     InputFile,
     JobName,
     Latest,
+    SetInput,
     Sure,
     Whole,
 )
@@ -48,6 +49,7 @@ def job_schema(*, json: AsJson = False) -> None:
 def job_run(
     job: FileOrJob,
     input_file: InputFile = None,
+    set_: SetInput = None,
     module: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,12 +72,13 @@ def job_run(
     json: AsJson = False,
 ) -> None:
     """Run a job once and follow it: embedded, or by the server that holds the data folder."""
+    from hengio.cli.inputs import given_input
     from hengio.cli.job import run_job
 
     raise typer.Exit(
         run_job(
             job,
-            input_file=input_file,
+            given=given_input(input_file, set_ or []),
             modules=module or [],
             grants=grant or [],
             files=put or [],
@@ -125,6 +128,7 @@ def job_show(
 def job_trigger(
     job: JobName,
     input_file: InputFile = None,
+    set_: SetInput = None,
     idempotency_key: Annotated[
         str | None,
         typer.Option(help="Under the same key the first execution is returned, no second begun.", metavar="KEY"),
@@ -134,26 +138,29 @@ def job_trigger(
     json: AsJson = False,
 ) -> None:
     """Begin an execution and return at once; a server runs it."""
+    from hengio.cli.inputs import given_input
     from hengio.cli.jobs import trigger_job
 
-    raise typer.Exit(
-        trigger_job(job, input_file=input_file, idempotency_key=idempotency_key, data_dir=data_dir, as_json=json)
-    )
+    given = given_input(input_file, set_ or [])
+    raise typer.Exit(trigger_job(job, given, idempotency_key=idempotency_key, data_dir=data_dir, as_json=json))
 
 
 @app.command("dry-run")
 def job_dry_run(
     job: FileOrJob,
     input_file: InputFile = None,
+    set_: SetInput = None,
     data_dir: DataDir = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="Print whole outputs and changes.")] = False,
     json: AsJson = False,
 ) -> None:
     """Run a job without changing anything: reads happen, changes are listed."""
+    from hengio.cli.inputs import given_input
     from hengio.cli.rehearsal import dry_run
 
-    raise typer.Exit(dry_run(job, input_file=input_file, data_dir=data_dir, full=full, as_json=json))
+    given = given_input(input_file, set_ or [])
+    raise typer.Exit(dry_run(job, given, data_dir=data_dir, full=full, as_json=json))
 
 
 @app.command("rerun")

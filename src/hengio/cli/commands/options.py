@@ -14,6 +14,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 InputFile = Annotated[
     Path | None, typer.Option("--input", help="JSON given to the execution; - for standard input.", metavar="FILE")
 ]
+SetInput = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="One input, read by its declared type; repeatable, wins over --input.", metavar="NAME=VALUE"
+    ),
+]
 JobName = Annotated[str, typer.Argument(help="A job, by name or id.", metavar="JOB")]
 FileOrJob = Annotated[
     str, typer.Argument(help="A definition, JSON or YAML (- for standard input), or a job's name.", metavar="FILE|JOB")
