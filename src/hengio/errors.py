@@ -78,3 +78,33 @@ class Corrupt(HengioError):
 
     code = "corrupt"
     exit_code = 7
+
+
+class Limited(HengioError):
+    """It came too often; after `retry_after_seconds` it may be asked for again."""
+
+    code = "limited"
+    exit_code = 8
+
+    def __init__(self, message: str, *, retry_after_seconds: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unauthenticated(HengioError):
+    """Nobody that is known here asks: what proves who asks is missing, wrong or too old. It does not say which."""
+
+    code = "unauthenticated"
+    exit_code = 9
+
+
+class TooLarge(Refused):
+    """More was sent than is taken."""
+
+    code = "too_large"
+
+
+class Unsupported(Refused):
+    """It was sent in a form that is not read here."""
+
+    code = "unsupported"

@@ -12,10 +12,11 @@ import pytest
 
 from hengio.model.execution import ExecutionFilter, ExecutionState
 from hengio.model.fire import FireFilter
+from hengio.model.job import RateLimit
 from hengio.storage.protocol import Storage
 from hengio.storage.sql import firing, sqlite_firing
-from tests.support.builders import NOON
-from tests.support.storages import heard, opened
+from tests.support.builders import NOON, an_execution
+from tests.support.storages import heard, opened, put_job
 
 ASKED: dict[str, Callable[[Storage], Awaitable[Any]]] = {
     "what is due": lambda storage: storage.executions.due(before=NOON, limit=10),
@@ -67,6 +68,17 @@ async def test_schedules_that_are_due_and_what_keeps_them_are_found_by_an_index(
     async with opened(f"sqlite:///{file}"):
         pass
     assert [step for step in planned(file, [(statement, given)]) if index in step]
+
+
+async def test_what_a_webhook_began_in_its_window_is_counted_by_an_index_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "hengio.db"
+    async with opened(f"sqlite:///{file}") as storage:
+        execution = an_execution(await put_job(storage), trigger="webhook")
+        with heard() as statements:
+            await storage.interventions.begin_within(execution, limit=RateLimit(max_requests=5, window_seconds=60))
+    counting = [one for one in statements if "created_at >" in one[0]]
+    [step] = planned(file, counting)
+    assert "USING INDEX ix_executions_webhooks" in step
 
 
 def planned(file: Path, statements: list[tuple[str, Any]]) -> list[str]:

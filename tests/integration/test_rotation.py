@@ -112,7 +112,7 @@ def test_after_a_rotation_nothing_is_left_under_the_old_key(tmp_path: Path) -> N
     [new] = own_secrets(tmp_path)
     assert done == Rotated(key_of(new).id, 2, [key_of(old).id])
     told = inside(settings, status)
-    key = {"id": key_of(new).id, "known": True, "holds": True, "variables": 1, "connections": 1}
+    key = {"id": key_of(new).id, "known": True, "holds": True, "variables": 1, "connections": 1, "webhooks": 0}
     assert told == {"current": key_of(new).id, "source": "the data folder", "keys": [key]}
     assert old.hex() not in (tmp_path / "secret.key").read_text(encoding="utf-8")
 

@@ -124,6 +124,9 @@ async def described(desk: Desk, execution_id: str, *, full: bool) -> tuple[Shown
     told = document(found.execution, found.name)
     given = codec.decode(found.execution.input)
     told["input"] = given if full else summary.digest(given)
+    if found.execution.webhook is not None:
+        sent = codec.decode(found.execution.webhook)
+        told["webhook"] = sent if full else summary.digest(sent)
     told["steps"] = []
     for run in found.runs:
         try:

@@ -30,7 +30,8 @@ def show_status(*, data_dir: Path | None, as_json: bool) -> int:
     for key in told["keys"]:
         here = "" if key["known"] else "  [red]not here: its values cannot be read[/]"
         new = "  [dim]for what is encrypted from now on[/]" if key["holds"] else ""
-        _say(f"[bold]{key['id']}[/] {key['variables']} variables, {key['connections']} connections{new}{here}")
+        counts = ", ".join(f"{key[kind]} {kind}" for kind in ("variables", "connections", "webhooks"))
+        _say(f"[bold]{key['id']}[/] {counts}{new}{here}")
     _say(f"[dim]the current key is {told['current']}, from {told['source']}[/]")
     return 0
 

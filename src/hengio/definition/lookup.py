@@ -37,6 +37,8 @@ STEP_FIELDS = (
     "error",
 )
 _OUTPUT = ("output", "response")
+_HEADERS = ("webhook", "headers")
+"""Below it, the case of a name means nothing (RFC 9110 5.1)."""
 _CACHED_LENGTH = 256
 _TOLD = 2
 """So many keys of a reference every message tells."""
@@ -110,9 +112,17 @@ def _root_value(context: Context, path: Path, *, raw: bool) -> Json:
     if root not in context.base:
         raise Missing(f"this execution has no `{root}`")
     value = context.base[root]
+    if path[:2] == _HEADERS and len(path) > 2:
+        path = (*_HEADERS, _header(value, path[2]), *path[3:])
     if isinstance(value, Raw) and len(path) == 1:
         return value if raw else codec.decode(value)
     return _inside(value, path, start=1)
+
+
+def _header(webhook: Json, asked: str | int) -> str | int:
+    """The name of the header that is asked for, as it is kept."""
+    names = webhook.get("headers") if isinstance(webhook, dict) else None
+    return next((name for name in names or () if name.lower() == str(asked).lower()), asked)
 
 
 def _variable_value(context: Context, path: Path, *, secrets: Collection[str] | None) -> Json:

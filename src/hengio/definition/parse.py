@@ -6,16 +6,14 @@ spellings of a definition are brought to the canonical one between `read` and `p
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
-from typing import Any, Literal, NoReturn
+from typing import Literal
 
 import msgspec
 
 from hengio import codec
 from hengio.codec import Json
-from hengio.definition import shape, spellings, yamltext
+from hengio.definition import jsontext, shape, spellings, yamltext
 from hengio.definition.findings import Findings
 from hengio.definition.yamltext import MAX_DEPTH
 from hengio.errors import Problem, Refused
@@ -81,19 +79,8 @@ def canonical(job: Job) -> bytes:
 
 
 def too_deep(document: Json) -> Problem | None:
-    """The problem of a value nested more than 64 deep, found without recursion."""
-    layer, depth = [document], 0
-    while layer:
-        if depth > MAX_DEPTH:
-            return Problem("$", f"nested more than {MAX_DEPTH} deep")
-        inner: list[Any] = []
-        for value in layer:
-            if isinstance(value, dict):
-                inner.extend(each for each in value.values() if isinstance(each, (dict, list, tuple)))
-            elif isinstance(value, (list, tuple)):
-                inner.extend(each for each in value if isinstance(each, (dict, list, tuple)))
-        layer, depth = inner, depth + 1
-    return None
+    """The problem of a value nested more than 64 deep."""
+    return Problem("$", f"nested more than {MAX_DEPTH} deep") if jsontext.is_deep(document) else None
 
 
 def _text(source: str | bytes, most: int) -> str:
@@ -109,43 +96,13 @@ def _text(source: str | bytes, most: int) -> str:
 
 def _json(text: str) -> Json:
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
-    except json.JSONDecodeError as error:
-        message = f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
-        raise InvalidDefinition([Problem("$", message)]) from error
-    except RecursionError as error:
-        raise InvalidDefinition([Problem("$", f"nested more than {MAX_DEPTH} deep")]) from error
-    except (ValueError, Refused) as error:
-        raise InvalidDefinition([Problem("$", str(error))]) from error
-    if deep := too_deep(value):
-        raise InvalidDefinition([deep])
-    return _encodable(value)
+        return jsontext.read(text)
+    except codec.InvalidJson as error:
+        raise InvalidDefinition([Problem("$", error.message)]) from error
 
 
 def _encodable(value: Json) -> Json:
-    """The value, unless a string in it holds half a surrogate pair, which JSON escapes can spell and UTF-8 cannot."""
     try:
-        codec.encode(value)
-    except (UnicodeEncodeError, ValueError, TypeError) as error:
-        raise InvalidDefinition([Problem("$", "a string is not valid Unicode")]) from error
-    return value
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    for name, member in pairs:
-        if name in value:
-            raise Refused(f"the key `{name[:40]}` appears twice in one object")
-        value[name] = member
-    return value
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise Refused(f"the number {text[:40]} is too large")
-    return value
-
-
-def _constant(name: str) -> NoReturn:
-    raise Refused(f"{name} is not JSON")
+        return jsontext.encodable(value)
+    except codec.InvalidJson as error:
+        raise InvalidDefinition([Problem("$", error.message)]) from error

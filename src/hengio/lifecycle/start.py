@@ -42,13 +42,15 @@ class Starter:
         execution_id: str | None = None,
         idempotency_key: str | None = None,
         started_by: str | None = None,
+        webhook: Raw | None = None,
     ) -> Execution:
         """Write a new execution with `given` as its input, filled with the defaults of the job, and publish it.
 
         Under an `idempotency_key` that the job has seen, the first execution of that key instead (H2.6). Raises
         `Refused` for a key that is empty, has more than 255 characters or control characters, and for an input of more
         than 1 MiB or that is not what the job declares; `Conflict` for a job that is disabled, or whose overlap is
-        `skip` while an execution of it is not over; `Unavailable` if it cannot be written.
+        `skip` while an execution of it is not over; `Unavailable` if it cannot be written. `webhook` is what a webhook
+        was sent: then the job's rate limit holds, and past it `Limited` is raised (H2.3).
         """
         job = stored.job
         if not job.enabled:
@@ -73,6 +75,7 @@ class Starter:
             exclusive=job.exclusive,
             idempotency_key=idempotency_key,
             started_by=started_by,
+            webhook=webhook,
         )
         written = await self._begin(execution, stored)
         if written.id == new:
@@ -85,11 +88,14 @@ class Starter:
         await self.dispatcher.publish([Work(execution.id, execution.dispatch_number)])
 
     async def _begin(self, execution: Execution, stored: StoredJob) -> Execution:
+        limit = stored.job.triggers.webhook.rate_limit if execution.trigger == "webhook" else None
         if execution.exclusive and stored.job.overlap == "skip":
-            return await self.storage.interventions.begin_alone(execution)
+            return await self.storage.interventions.begin_alone(execution, limit=limit)
         if execution.exclusive and stored.job.overlap == "cancel_running":
             why = Failure("cancelled", f"execution '{execution.id}' took its place (overlap)", retryable=False)
-            return await self.storage.interventions.begin_instead(execution, why=why)
+            return await self.storage.interventions.begin_instead(execution, why=why, limit=limit)
+        if limit is not None:
+            return await self.storage.interventions.begin_within(execution, limit=limit)
         answer = await self.journal.write(Begin(execution))
         if isinstance(answer, Existing):
             return await self.storage.executions.load(answer.execution_id)

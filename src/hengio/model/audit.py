@@ -31,10 +31,14 @@ AuditAction = Literal[
     "schedule.resumed",
     "schedule.backfilled",
     "schedule.stopped",
+    "webhook.created",
+    "webhook.regenerated",
+    "webhook.refused",
 ]
 """A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
 what people did to jobs and executions; a variable or a connection changed (never with a value); everything was
-encrypted under another key; what people did to a schedule, and one that can fire no more."""
+encrypted under another key; what people did to a schedule, and one that can fire no more;
+a job was given a URL or another one; calls of one were refused."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

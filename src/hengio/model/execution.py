@@ -54,7 +54,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     `exclusive` means that no other execution of the job may run beside it. `crashes` counts claims that were lost.
     `dispatch_number` grows with every deliberate publish. `idempotency_key` is its trigger's: unique within the job.
     `rerun_of` is the execution whose finished steps it kept, `redriven_as` the one that took a dead letter's place;
-    `root_id` is the first of such a line. `started_by` names who asked for it.
+    `root_id` is the first of such a line. `started_by` names who asked for it. `webhook` is what a webhook was sent:
+    `{"payload", "query_params", "headers"}`; a rerun keeps it.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     started_at: Micros | None = None
     finished_at: Micros | None = None
     failure: Failure | None = None
+    webhook: Raw | None = None
 
 
 class ExecutionFilter(Struct, frozen=True, kw_only=True):

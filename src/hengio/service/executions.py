@@ -207,6 +207,7 @@ class ExecutionService:
             exclusive=target.job.exclusive,
             rerun_of=source.id,
             started_by=by,
+            webhook=source.webhook,
         )
 
     async def _audit(self, action: AuditAction, execution_id: str, *, by: str, as_: str | None = None) -> None:

@@ -17,11 +17,12 @@ from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.circuit import Circuit
 from hengio.model.execution import EVERY, FINAL, Execution, ExecutionFilter, ExecutionState, StepRun
 from hengio.model.grant import Grant
-from hengio.model.job import Job
+from hengio.model.job import Job, RateLimit
 from hengio.model.module import Module
 from hengio.model.outcome import Failure
 from hengio.storage.schedules import ScheduleStore
 from hengio.storage.vault import ConnectionStore, VariableStore, VaultStore
+from hengio.storage.webhooks import WebhookStore
 
 
 class Begin(Struct, frozen=True):
@@ -150,8 +151,8 @@ class ExecutionStore(Protocol):
     async def recent(
         self, wanted: ExecutionFilter = EVERY, *, limit: int = 50, before: Execution | None = None
     ) -> list[Execution]:
-        """The newest executions first; with `before`, those that follow it in that order. Their `input` is not loaded:
-        it is empty."""
+        """The newest executions first; with `before`, those that follow it in that order. What they were
+        given is not loaded: `input` is empty, `webhook` None."""
         ...
 
     async def latest(self, job_ids: Collection[str]) -> dict[str, Execution]:
@@ -213,14 +214,21 @@ class InterventionStore(Protocol):
         """Cancel a dead letter. `NotFound`; `Conflict` if it is none, or was redriven."""
         ...
 
-    async def begin_instead(self, execution: Execution, *, why: Failure) -> Execution:
+    async def begin_instead(self, execution: Execution, *, why: Failure, limit: RateLimit | None = None) -> Execution:
         """Write a new execution and cancel all of its job that are not over, in one transaction. The first execution
-        under an idempotency key is returned instead of a second, and then nothing is cancelled."""
+        under an idempotency key is returned instead of a second, and then nothing is cancelled. `limit` as for
+        `begin_within`."""
         ...
 
-    async def begin_alone(self, execution: Execution) -> Execution:
+    async def begin_alone(self, execution: Execution, *, limit: RateLimit | None = None) -> Execution:
         """Write a new execution, unless one of its job is not over yet: `Conflict` names that one. The first execution
-        under an idempotency key is returned instead of a second."""
+        under an idempotency key is returned instead of a second. `limit` as for `begin_within`."""
+        ...
+
+    async def begin_within(self, execution: Execution, *, limit: RateLimit) -> Execution:
+        """Write a new execution, unless webhooks have begun as many of its job as may be in the window before it:
+        `Limited` says when there is room again. Whichever processes ask, in no window there are more. The first
+        execution under an idempotency key is returned instead of a second."""
         ...
 
 
@@ -358,6 +366,9 @@ class Storage(Protocol):
 
     @property
     def vault(self) -> VaultStore: ...
+
+    @property
+    def webhooks(self) -> WebhookStore: ...
 
     async def open(self) -> None:
         """Connect and bring the tables up to date."""

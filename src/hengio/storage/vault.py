@@ -24,7 +24,8 @@ class Stored(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where a text is kept. A variable's scope is its job's id or empty, a connection's its type."""
+    """Where a text is kept. A variable's scope is its job's id or empty, a connection's its type; a webhook's name is
+    its job's id."""
 
     table: str
     scope: str
@@ -132,6 +133,7 @@ class VaultStore(Protocol):
     async def sealing(self) -> Sealing: ...
 
     async def reseal(self, key_id: str, change: Callable[[Place, Stored], Stored], *, entry: AuditEntry) -> int:
-        """Replace, in one transaction, what is sealed under another key, by `change`; from then on everything is to be
-        sealed under `key_id`. Returns how many were replaced; what `change` raises leaves all as it was."""
+        """Replace, in one transaction, what is sealed under another key, webhooks included, by `change`; from then on
+        everything is to be sealed under `key_id`. Returns how many were replaced; what `change` raises leaves all as it
+        was."""
         ...

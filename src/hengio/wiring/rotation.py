@@ -20,6 +20,7 @@ from hengio.lock import FileLock
 from hengio.model.audit import AuditEntry
 from hengio.settings import Settings
 from hengio.storage.vault import ConnectionRow, Place, Stored, VariableRow
+from hengio.storage.webhooks import WebhookRow
 from hengio.vault import cipher
 from hengio.vault.keys import KeyMissing, key_of
 from hengio.wiring.secret import NAME, UnusableSecret, own_secrets, replace_secrets
@@ -63,13 +64,14 @@ async def rotate(vault: Vault, *, actor: str, passed: Callable[[str], None] = la
 
 async def status(vault: Vault) -> dict[str, Any]:
     """Which keys there are and which values are sealed with which: `{"current", "source", "keys": [{"id", "known",
-    "holds", "variables", "connections"}]}`. A key that is not here but in use is among them."""
+    "holds", "variables", "connections", "webhooks"}]}`. A key that is not here but in use is among them."""
     sealing, rows = await vault.storage.vault.sealing(), await vault.storage.vault.read()
     variables = [row.stored.key_id for row in rows.variables if row.stored.key_id is not None]
     connections = [row.stored.key_id for row in rows.connections if row.stored.key_id is not None]
+    webhooks = [row.stored.key_id for row in await vault.storage.webhooks.all() if row.stored.key_id is not None]
     known = vault.ring.ids
     holds = sealing.key_id or known[0]
-    every = dict.fromkeys([*known, *([sealing.key_id] if sealing.key_id else []), *variables, *connections])
+    every = dict.fromkeys([*known, *([sealing.key_id] if sealing.key_id else []), *variables, *connections, *webhooks])
     keys = [
         {
             "id": key_id,
@@ -77,6 +79,7 @@ async def status(vault: Vault) -> dict[str, Any]:
             "holds": key_id == holds,
             "variables": variables.count(key_id),
             "connections": connections.count(key_id),
+            "webhooks": webhooks.count(key_id),
         }
         for key_id in every
     ]
@@ -87,12 +90,14 @@ async def status(vault: Vault) -> dict[str, Any]:
 async def _check(vault: Vault) -> None:
     """Before anything is changed: everything can be read."""
     rows = await vault.storage.vault.read()
-    every: list[VariableRow | ConnectionRow] = [*rows.variables, *rows.connections]
+    every: list[VariableRow | ConnectionRow | WebhookRow] = [*rows.variables, *rows.connections]
+    every += await vault.storage.webhooks.all()
     for row in every:
         try:
             cipher.opened(vault.ring, row.place, row.stored)
         except KeyMissing as error:
-            hint = f"{error.hint}; or delete it, if its key is lost for good"
+            way_out = "regenerate" if isinstance(row, WebhookRow) else "delete"
+            hint = f"{error.hint}; or {way_out} it, if its key is lost for good"
             raise KeyMissing(error.message, hint=hint) from None
 
 

@@ -16,9 +16,11 @@ from hengio.model.schedule import ZONE
 def opening(execution: Execution, job: Job) -> dict[str, Any]:
     """The roots of templates that belong to the execution itself (H3.8). Its date is that of its nominal time, or of
     when it was begun, in the time zone of the job's schedule."""
+    sent = {} if execution.webhook is None else {"webhook": codec.decode(execution.webhook)}
     started = execution.nominal_time if execution.nominal_time is not None else execution.created_at
     return {
         "input": codec.decode(execution.input),
+        **sent,
         "execution_id": execution.id,
         "job_id": execution.job_id,
         "nominal_time": None if execution.nominal_time is None else to_iso(execution.nominal_time),

@@ -16,8 +16,8 @@ from hengio.storage.sql.states import BAD_ENDS, BEGUN, ENDED_BADLY, HELD, RETURN
 
 _executions = tables.executions
 _step_runs = tables.step_runs
-_LISTED = [column for column in _executions.c if column.name != "input"]
-"""A list of executions does not load their inputs, of up to 1 MiB each."""
+_LISTED = [column for column in _executions.c if column.name not in {"input", "webhook"}]
+"""A list of executions does not load what they were given, of up to 1 MiB each."""
 
 
 class SqlExecutions:

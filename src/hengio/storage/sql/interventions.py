@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, update
 
-from hengio.clock import Micros
-from hengio.errors import Conflict, NotFound
+from hengio.clock import SECOND, Micros
+from hengio.errors import Conflict, Limited, NotFound
 from hengio.model.execution import FINAL, Execution, ExecutionState, StepRun
+from hengio.model.job import RateLimit
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import Cancelling
 from hengio.storage.sql import rows, tables
@@ -50,11 +51,14 @@ class SqlInterventions:
 
         await self._database.write(write)
 
-    async def begin_alone(self, execution: Execution) -> Execution:
-        return await self._database.write(lambda connection: _begin_alone(connection, execution))
+    async def begin_alone(self, execution: Execution, *, limit: RateLimit | None = None) -> Execution:
+        return await self._database.write(lambda connection: _begin_alone(connection, execution, limit))
 
-    async def begin_instead(self, execution: Execution, *, why: Failure) -> Execution:
-        return await self._database.write(lambda connection: _begin_instead(connection, execution, why))
+    async def begin_instead(self, execution: Execution, *, why: Failure, limit: RateLimit | None = None) -> Execution:
+        return await self._database.write(lambda connection: _begin_instead(connection, execution, why, limit))
+
+    async def begin_within(self, execution: Execution, *, limit: RateLimit) -> Execution:
+        return await self._database.write(lambda connection: _begin_within(connection, execution, limit))
 
 
 def _cancel(connection: Connection, execution_id: str, why: Failure, at: Micros) -> ExecutionState:
@@ -95,9 +99,18 @@ def _rerun(connection: Connection, execution: Execution, kept: Sequence[StepRun]
         connection.execute(insert(_step_runs), found)
 
 
-def _begin_alone(connection: Connection, execution: Execution) -> Execution:
+def _begin_within(connection: Connection, execution: Execution, limit: RateLimit) -> Execution:
     if (known := _known(connection, execution)) is not None:
         return known
+    _check_limit(connection, execution, limit)
+    _insert(connection, execution)
+    return execution
+
+
+def _begin_alone(connection: Connection, execution: Execution, limit: RateLimit | None) -> Execution:
+    if (known := _known(connection, execution)) is not None:
+        return known
+    _check_limit(connection, execution, limit)
     if others := _unfinished(connection, execution.job_id):
         raise Conflict(
             f"execution '{others[0]}' of this job is not over",
@@ -107,9 +120,10 @@ def _begin_alone(connection: Connection, execution: Execution) -> Execution:
     return execution
 
 
-def _begin_instead(connection: Connection, execution: Execution, why: Failure) -> Execution:
+def _begin_instead(connection: Connection, execution: Execution, why: Failure, limit: RateLimit | None) -> Execution:
     if (known := _known(connection, execution)) is not None:
         return known
+    _check_limit(connection, execution, limit)
     for other in _unfinished(connection, execution.job_id):
         _cancel(connection, other, why, execution.created_at)
     _insert(connection, execution)
@@ -125,6 +139,24 @@ def _known(connection: Connection, execution: Execution) -> Execution | None:
     same = (_executions.c.job_id == execution.job_id) & (_executions.c.idempotency_key == execution.idempotency_key)
     known = connection.execute(select(_executions).where(same)).mappings().first()
     return None if known is None else rows.execution(known)
+
+
+def _check_limit(connection: Connection, execution: Execution, limit: RateLimit | None) -> None:
+    """Raise `Limited` if as many as may be lie in the window that ends with this one, or later: another process may
+    have begun one since this one's moment was taken. The job's row is locked."""
+    if limit is None:
+        return
+    window = limit.window_seconds * SECOND
+    begun = select(_executions.c.created_at).where(
+        _executions.c.job_id == execution.job_id,
+        text("trigger = 'webhook'"),
+        _executions.c.created_at > execution.created_at - window,
+    )
+    last = begun.order_by(_executions.c.created_at.desc()).offset(limit.max_requests - 1).limit(1)
+    if (oldest := connection.execute(last).scalar()) is not None:
+        wait = max(1, -((execution.created_at - oldest - window) // SECOND))
+        message = f"at most {limit.max_requests} in {limit.window_seconds} s are taken"
+        raise Limited(message, retry_after_seconds=wait)
 
 
 def _unfinished(connection: Connection, job_id: str) -> list[str]:

@@ -39,7 +39,7 @@ class SqlJobs:
 
     async def get(self, id_or_name: str) -> StoredJob:
         named = case((_jobs.c.name == id_or_name, 0), else_=1)
-        query = _latest().where(or_(_jobs.c.id == id_or_name, _jobs.c.name == id_or_name)).order_by(named).limit(1)
+        query = latest().where(or_(_jobs.c.id == id_or_name, _jobs.c.name == id_or_name)).order_by(named).limit(1)
         return await self._one(query, what=f"job '{id_or_name}'")
 
     async def version(self, job_id: str, version: int) -> StoredJob:
@@ -55,12 +55,12 @@ class SqlJobs:
         def write(connection: Connection) -> Mapping[str, Any] | Any:
             connection.execute(change)
             schedules.enable(connection, job_id, enabled=enabled)
-            return connection.execute(_latest().where(_jobs.c.id == job_id)).mappings().first()
+            return connection.execute(latest().where(_jobs.c.id == job_id)).mappings().first()
 
         row = await self._database.write(write)
         if row is None:
             raise NotFound(f"there is no job '{job_id}'")
-        return _stored(row)
+        return stored(row)
 
     async def delete(self, job_id: str, *, at: Micros) -> None:
         await self._database.write(lambda connection: _delete(connection, job_id, at))
@@ -72,24 +72,25 @@ class SqlJobs:
 
     async def all(self) -> list[StoredJob]:
         found = await self._database.read(
-            lambda connection: connection.execute(_latest().order_by(_jobs.c.name)).mappings().all()
+            lambda connection: connection.execute(latest().order_by(_jobs.c.name)).mappings().all()
         )
-        return [_stored(row) for row in found]
+        return [stored(row) for row in found]
 
     async def _one(self, query: Select[Any], *, what: str) -> StoredJob:
         row = await self._database.read(lambda connection: connection.execute(query).mappings().first())
         if row is None:
             raise NotFound(f"there is no {what}")
-        return _stored(row)
+        return stored(row)
 
 
-def _latest() -> Select[Any]:
+def latest() -> Select[Any]:
+    """The latest version of each job that was not deleted: id, version, enabled, definition."""
     joined = _jobs.join(_versions, (_versions.c.job_id == _jobs.c.id) & (_versions.c.version == _jobs.c.version))
     columns = (_jobs.c.id, _jobs.c.version, _jobs.c.enabled, _versions.c.definition)
     return select(*columns).select_from(joined).where(_jobs.c.deleted_at.is_(None))
 
 
-def _stored(row: Mapping[str, Any] | Any) -> StoredJob:
+def stored(row: Mapping[str, Any] | Any) -> StoredJob:
     job = _definitions.decode(row["definition"])
     enabled = bool(row.get("enabled", job.enabled))
     return StoredJob(row["id"], row["version"], job if job.enabled is enabled else replace(job, enabled=enabled))
@@ -100,9 +101,9 @@ def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
     # The job's row is locked before its latest version is read: whoever was before us has added theirs by then.
     same = select(_jobs.c.id).where(_jobs.c.name == job.name).with_for_update(key_share=True)
     job_id = connection.execute(same).scalar()
-    known = None if job_id is None else connection.execute(_latest().where(_jobs.c.id == job_id)).mappings().one()
+    known = None if job_id is None else connection.execute(latest().where(_jobs.c.id == job_id)).mappings().one()
     if known is not None and known["definition"] == definition:
-        return _stored(known)
+        return stored(known)
     if known is None:
         job_id, version = new_id(), 1
         connection.execute(
@@ -118,9 +119,9 @@ def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
         job = replace(job, enabled=enabled)
         connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(changed))
     connection.execute(insert(_versions).values(job_id=job_id, version=version, definition=definition, created_at=at))
-    stored = StoredJob(job_id, version, job)
-    schedules.follow(connection, stored, at)
-    return stored
+    put = StoredJob(job_id, version, job)
+    schedules.follow(connection, put, at)
+    return put
 
 
 def _delete(connection: Connection, job_id: str, at: Micros) -> None:
@@ -135,6 +136,7 @@ def _delete(connection: Connection, job_id: str, at: Micros) -> None:
         raise Conflict(f"execution '{execution_id}' of job '{name}' is not over", hint="cancel it first")
     gone = {"name": f"{name} (deleted {job_id})", "deleted_at": at, "updated_at": at, "enabled": False}
     connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(gone))
+    connection.execute(delete(tables.webhooks).where(tables.webhooks.c.job_id == job_id))
     own = delete(tables.variables).where(tables.variables.c.scope == job_id)
     if connection.execute(own).rowcount:
         revisions.count_up(connection)

@@ -11,7 +11,7 @@ NOW = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
 
 _EXECUTION_TYPES = (
     "text text int text text text text bool bigint bigint bigint int int int int text bigint bigint bigint text "
-    "text text text text"
+    "text text text text text"
 ).split()
 _STEP_RUN_TYPES = (
     "text text int int int int text text text bigint bigint text text bigint text text text bool text text"

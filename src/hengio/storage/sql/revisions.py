@@ -9,6 +9,7 @@ from hengio.storage.sql import audit, tables
 from hengio.storage.vault import Sealing
 
 _revisions = tables.revisions
+_SEALED = (tables.variables, tables.connections, tables.webhooks)
 _IS_VAULT = _revisions.c.name == tables.VAULT
 
 
@@ -34,10 +35,10 @@ def revision(connection: Connection) -> int:
     return int(connection.execute(select(_revisions.c.value).where(_IS_VAULT)).scalar_one())
 
 
-def sealing(connection: Connection) -> Sealing:
-    """The key that holds, and how many values are sealed."""
+def sealing(connection: Connection, *, but: Table | None = None) -> Sealing:
+    """The key that holds, and how many values are sealed, those of one table aside."""
     key_id = connection.execute(select(_revisions.c.key_id).where(_IS_VAULT)).scalar_one()
-    return Sealing(key_id, sum(_sealed(connection, table) for table in (tables.variables, tables.connections)))
+    return Sealing(key_id, sum(_sealed(connection, table) for table in _SEALED if table is not but))
 
 
 def _sealed(connection: Connection, table: Table) -> int:

@@ -17,7 +17,7 @@ from hengio.storage.protocol import Claimed
 EXECUTION_COLUMNS = (
     "id job_id job_version state trigger input root_id exclusive created_at due_at nominal_time dispatch_number claim "
     "parked_claim crashes worker lease_until started_at finished_at failure idempotency_key rerun_of "
-    "redriven_as started_by"
+    "redriven_as started_by webhook"
 ).split()
 STEP_RUN_COLUMNS = (
     "execution_id step_id visit attempt sequence claim branch status kind started_at completed_at output output_digest "
@@ -59,20 +59,21 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
         e.rerun_of,
         e.redriven_as,
         e.started_by,
+        _text(e.webhook),
     )
 
 
 def execution(row: Mapping[str, Any] | RowMapping) -> Execution:
     """The execution of a row."""
-    return _execution(row, Raw(row["input"].encode()))
+    return _execution(row, Raw(row["input"].encode()), _raw(row["webhook"]))
 
 
 def listed(row: Mapping[str, Any] | RowMapping) -> Execution:
-    """The execution of a row without `input`, which is empty then."""
-    return _execution(row, Raw(b""))
+    """The execution of a row without `input`, which is empty then, and without `webhook`."""
+    return _execution(row, Raw(b""), None)
 
 
-def _execution(row: Mapping[str, Any] | RowMapping, given: Raw) -> Execution:
+def _execution(row: Mapping[str, Any] | RowMapping, given: Raw, webhook: Raw | None) -> Execution:
     return Execution(
         id=row["id"],
         job_id=row["job_id"],
@@ -96,6 +97,7 @@ def _execution(row: Mapping[str, Any] | RowMapping, given: Raw) -> Execution:
         rerun_of=row["rerun_of"],
         redriven_as=row["redriven_as"],
         started_by=row["started_by"],
+        webhook=webhook,
     )
 
 

@@ -22,6 +22,7 @@ from hengio.storage.sql.modules import SqlModules
 from hengio.storage.sql.schedules import SqlSchedules
 from hengio.storage.sql.variables import SqlVariables
 from hengio.storage.sql.vault import SqlVault
+from hengio.storage.sql.webhooks import SqlWebhooks
 
 SQLITE = "sqlite:///"
 
@@ -42,6 +43,7 @@ class SqlStorage:
         self.variables = SqlVariables(database)
         self.connections = SqlConnections(database)
         self.vault = SqlVault(database)
+        self.webhooks = SqlWebhooks(database)
 
     async def open(self) -> None:
         await self._database.open()

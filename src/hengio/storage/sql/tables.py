@@ -75,6 +75,7 @@ executions = Table(
     Column("rerun_of", Text),
     Column("redriven_as", Text),
     Column("started_by", Text),
+    Column("webhook", Text),
 )
 
 # A pending row is the outbox: found by this index alone, however many executions are over.
@@ -106,6 +107,14 @@ Index(
     postgresql_where=text(f"state IN {UNFINISHED}"),
 )
 Index("ix_executions_job_id_created_at", executions.c.job_id, executions.c.created_at)
+# What a webhook began in its window is counted among whatever else began.
+Index(
+    "ix_executions_webhooks",
+    executions.c.job_id,
+    executions.c.created_at,
+    sqlite_where=text("trigger = 'webhook'"),
+    postgresql_where=text("trigger = 'webhook'"),
+)
 Index("ix_executions_created_at_id", executions.c.created_at, executions.c.id)
 Index(
     "ix_executions_dead_letters",
@@ -283,6 +292,18 @@ connections = Table(
     Column("description", Text, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("updated_by", Text, nullable=False),
+)
+
+# What a webhook can be called by is the digest of its token; token and secret are sealed together.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("value", Text, nullable=False),
+    Column("key_id", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
 )
 
 # Counts changes: who remembers what it read once sees by one number whether that still holds.

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from sqlalchemy import Connection, update
 
 from hengio.model.audit import AuditEntry
-from hengio.storage.sql import connections, revisions, tables, variables
+from hengio.storage.sql import connections, revisions, tables, variables, webhooks
 from hengio.storage.sql.database import Database
 from hengio.storage.vault import ConnectionRow, Place, Sealing, Stored, VariableRow, VaultRows
+from hengio.storage.webhooks import WebhookRow
 
 
 class SqlVault:
@@ -46,7 +47,11 @@ def _read(connection: Connection) -> VaultRows:
 
 def _reseal(connection: Connection, key_id: str, change: Callable[[Place, Stored], Stored], entry: AuditEntry) -> int:
     revisions.changing(connection, entry)
-    found: list[VariableRow | ConnectionRow] = [*variables.rows(connection), *connections.rows(connection)]
+    found: list[VariableRow | ConnectionRow | WebhookRow] = [
+        *variables.rows(connection),
+        *connections.rows(connection),
+        *webhooks.rows(connection),
+    ]
     old = [row for row in found if row.stored.key_id not in (None, key_id)]
     for row in old:
         _replace(connection, row.place, change(row.place, row.stored))
@@ -55,10 +60,12 @@ def _reseal(connection: Connection, key_id: str, change: Callable[[Place, Stored
 
 
 def _replace(connection: Connection, place: Place, stored: Stored) -> None:
-    if place.table == "variables":
-        table = tables.variables
-        change = update(table).where(table.c.name == place.name, table.c.scope == place.scope)
-    else:
-        table = tables.connections
-        change = update(table).where(table.c.name == place.name)
+    table = tables.metadata.tables[place.table]
+    match place.table:
+        case "variables":
+            change = update(table).where(table.c.name == place.name, table.c.scope == place.scope)
+        case "connections":
+            change = update(table).where(table.c.name == place.name)
+        case _:
+            change = update(table).where(table.c.job_id == place.name)
     connection.execute(change.values(value=stored.text, key_id=stored.key_id))
