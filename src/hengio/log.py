@@ -11,6 +11,8 @@ import re
 import sys
 import threading
 from collections.abc import Iterable
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Literal
 
 import structlog
@@ -18,6 +20,7 @@ import structlog
 LOCK = threading.Lock()
 LogFormat = Literal["json", "text"]
 _LEAST_LETTERS = 4
+_PACKAGE = Path(__file__).parent
 _hidden: dict[int, re.Pattern[str]] = {}
 """What lines do not show, by who said so."""
 
@@ -47,6 +50,13 @@ def get_logger(area: str) -> Any:
     if not structlog.is_configured():
         configure()
     return structlog.get_logger(area=area)
+
+
+def place(error: BaseException) -> str:
+    """The last line of ours that an error went through, ` at lifecycle/start.py:12`; empty if it went through none. Its
+    text may quote anything, its place may be told."""
+    ours = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)]
+    return f" at {Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}" if ours else ""
 
 
 def configure(*, level: str = "info", style: LogFormat = "json") -> None:

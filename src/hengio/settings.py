@@ -110,10 +110,20 @@ class CircuitSettings(Area):
 
 
 class ServerSettings(Area):
-    """Where `hengio serve` listens."""
+    """Where `hengio serve` listens, and how it is reached."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8180, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^\s?#]+$", description="where callers reach it; default: http://host:port"
+    )
+    webhook_body_kb: int = Field(1024, ge=1, le=1024, description="KiB of the body of a webhook's call, at most")
+
+    @property
+    def url(self) -> str:
+        """What the URLs of webhooks begin with."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
 
 class LogSettings(Area):

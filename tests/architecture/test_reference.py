@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from hengio import errors
-from hengio.api.metrics import families, fire_families
+from hengio.api.metrics import families, fire_families, webhook_family
 from hengio.cli.main import app
 from hengio.definition.configs import (
     CONFIGS,
@@ -66,7 +66,8 @@ def commands() -> set[str]:
 def metrics() -> set[str]:
     none: dict[str, int] = {}
     values = {one.name: none if "Mapping" in str(one.type) else 0 for one in fields(SandboxStatistics)}
-    shown = [*families(SandboxStatistics(**values)), *fire_families(FireStatistics())]  # type: ignore[arg-type]
+    ours = families(SandboxStatistics(**values))  # type: ignore[arg-type]
+    shown = (*ours, *fire_families(FireStatistics()), webhook_family({}))
     return {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in shown}
 
 

@@ -188,6 +188,13 @@ def test_the_same_statements_run_on_postgresql(shop: Shop, postgres_url: str) ->
     assert outputs["thank"]["affected_rows"] == 1
 
 
+@pytest.mark.requirement("H2.1")
+def test_an_order_that_is_typed_in_is_kept_and_the_webhook_shown(shop: Shop) -> None:
+    said = shop.follow("order-arrived")
+    assert shop.query("shop.db", "SELECT number, amount, channel FROM arrived") == [("HD-1042", 350_000, "phone")]
+    assert "/api/webhooks/" in said and "X-Hengio-Signature" in said
+
+
 @pytest.mark.requirement("H4.3", "H3.1")
 def test_orders_become_workbooks_with_real_numbers_and_dates(shop: Shop) -> None:
     shop.follow("orders-workbook")

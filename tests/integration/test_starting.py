@@ -15,6 +15,7 @@ from hengio.service.names import FixedNames
 from hengio.storage.protocol import Storage
 from tests.support.builders import a_job
 from tests.support.storages import put_job
+from tests.support.vaults import webhooks
 from tests.support.workplace import Hold, Workplace, working
 
 
@@ -27,6 +28,7 @@ def jobs(place: Workplace) -> JobService:
         clock=place.executions.clock,
         names=FixedNames(),
         firing=Firing(store=place.storage.schedules, dispatcher=place.dispatcher, clock=place.executions.clock),
+        webhooks=webhooks(place.storage),
     )
 
 

@@ -9,6 +9,7 @@ from hengio.ids import new_id
 from hengio.model.audit import AuditAction, AuditEntry
 from hengio.service.connections import ConnectionService
 from hengio.service.variables import VariableService
+from hengio.service.webhooks import WebhookService
 from hengio.storage.protocol import Storage
 from hengio.storage.vault import ConnectionRow, Stored, VariableRow
 from hengio.vault.keys import KeyRing
@@ -31,6 +32,11 @@ def variables(storage: Storage, *secrets: bytes) -> VariableService:
 def connections(storage: Storage, *secrets: bytes) -> ConnectionService:
     """The connections of this storage."""
     return ConnectionService(storage=storage, ring=ring(*secrets), clock=SystemClock())
+
+
+def webhooks(storage: Storage, *secrets: bytes) -> WebhookService:
+    """The URLs of the jobs of this storage."""
+    return WebhookService(storage=storage, ring=ring(*secrets), clock=SystemClock())
 
 
 def an_entry(action: AuditAction = "variable.set", subject: str = "A") -> AuditEntry:

@@ -1,4 +1,4 @@
-"""The HTTP application. For now: is this process alive, can it work, and what did it do (H9)?"""
+"""The HTTP application. For now: webhooks (H2), and is this process alive, can it work, what did it do (H9)?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from fastapi import FastAPI, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from hengio import __version__
+from hengio.api import problems
 from hengio.api.metrics import Metrics
+from hengio.api.webhooks import WebhookDoor
 from hengio.errors import HengioError
 from hengio.wiring.embedded import System
 
@@ -35,7 +37,10 @@ def create_app(system: System) -> FastAPI:
             response.status_code = 503
         return {"status": "ready" if response.status_code != 503 else "unavailable", "checks": checks}
 
-    metrics = Metrics(system.sandbox, system.schedules.firing.statistics)
+    problems.install(app)
+    door = WebhookDoor(system.receiver, most_bytes=system.settings.server.webhook_body_kb << 10)
+    app.router.routes.append(door.route)
+    metrics = Metrics(system.sandbox, system.schedules.firing.statistics, door.results)
 
     @app.get("/metrics")
     async def numbers() -> Response:

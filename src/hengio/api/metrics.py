@@ -34,13 +34,24 @@ class FireCollector(Collector):
         return fire_families(self._fires)
 
 
+class WebhookCollector(Collector):
+    """How calls of webhooks were answered, by result."""
+
+    def __init__(self, results: Mapping[str, int]) -> None:
+        self._results = results
+
+    def collect(self) -> Iterator[Metric]:
+        yield webhook_family(self._results)
+
+
 class Metrics:
     """Everything `/metrics` shows."""
 
-    def __init__(self, sandbox: Sandbox, fires: FireStatistics) -> None:
+    def __init__(self, sandbox: Sandbox, fires: FireStatistics, webhook_results: Mapping[str, int]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(SandboxCollector(sandbox))
         self._registry.register(FireCollector(fires))
+        self._registry.register(WebhookCollector(webhook_results))
 
     def text(self) -> bytes:
         """All of it, as of now."""
@@ -76,6 +87,14 @@ def fire_families(now: FireStatistics) -> Iterator[Metric]:
     )
     for name, text in gauges:
         yield GaugeMetricFamily(f"hengio_schedules_{name}", text, getattr(now, name))
+
+
+def webhook_family(results: Mapping[str, int]) -> Metric:
+    """The metric that counts of answers make."""
+    family = CounterMetricFamily("hengio_webhook_requests", "Calls of webhooks, by how they ended", labels=("result",))
+    for result, value in sorted(results.items()):
+        family.add_metric((result,), value)
+    return family
 
 
 def _cache(now: SandboxStatistics) -> Iterator[Metric]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from traceback import extract_tb
 
 from hengio import log
 from hengio.errors import HengioError
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 class Usage(HengioError):
@@ -41,10 +37,4 @@ def internal(error: Exception) -> Internal:
         log.configure(level="debug", style="json")
         log.get_logger("cli").error("unexpected", exc_info=error)
     hint = "a fault of Hengio; HENGIO_LOG__LEVEL=debug shows where it comes from"
-    return Internal(f"unexpected {type(error).__name__}{_place(error)}", hint=hint)
-
-
-def _place(error: Exception) -> str:
-    """The last line of ours that it went through."""
-    ours = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)]
-    return f" at {Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}" if ours else ""
+    return Internal(f"unexpected {type(error).__name__}{log.place(error)}", hint=hint)

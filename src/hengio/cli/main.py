@@ -10,7 +10,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hengio.cli.commands import circuits, connections, deadletters, executions, jobs, schedules, secrets, variables
+from hengio.cli.commands import (
+    circuits,
+    connections,
+    deadletters,
+    executions,
+    jobs,
+    schedules,
+    secrets,
+    variables,
+    webhooks,
+)
 from hengio.cli.commands.options import AsJson, DataDir
 from hengio.errors import HengioError, Unavailable
 
@@ -34,6 +44,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(variables.app, name="variable")
 app.add_typer(connections.app, name="connection")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(webhooks.app, name="webhook")
 
 
 @app.command()

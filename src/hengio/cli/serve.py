@@ -41,7 +41,15 @@ def run_server(*, host: str | None, port: int | None, data_dir: Path | None) -> 
 async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
     async with embedded(chosen, schedule=True) as system:
         app = create_app(system)
-        server = Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=ANSWER_SECONDS))
+        server = Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # whose lines have the URLs of webhooks
+                lifespan="off",
+                timeout_graceful_shutdown=ANSWER_SECONDS,
+            )
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, setattr, server, "should_exit", True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
 from hengio import url as urls
-from hengio.definition import database, inputs, ranges, schedules, words
+from hengio.definition import database, inputs, ranges, schedules, webhook, words
 from hengio.definition.configs import is_statuses
 from hengio.definition.findings import Findings
 from hengio.definition.headers import settable
@@ -27,21 +28,16 @@ MOST_LETTERS = 255
 """Of the name of a job."""
 
 
-def check_job(job: Job, findings: Findings) -> None:
-    """Tell what is wrong with the job's own fields, and what this version keeps but does not do."""
+def check_job(job: Job, findings: Findings, *, variables: Collection[str] | None) -> None:
+    """Tell what is wrong with the job's own fields, and what this version keeps but does not do. `variables` are those
+    that there are, None if that is not known."""
     ranges.check(msgspec.structs.asdict(job), ranges.JOB, findings, "$")
     if problem := name_fault(job.name):
         findings.error("$.name", problem)
     inputs.check(job, findings)
-    webhook = job.triggers.webhook
-    if webhook.rate_limit is not None:
-        limit = msgspec.structs.asdict(webhook.rate_limit)
-        ranges.check(limit, ranges.RATE_LIMIT, findings, "$.triggers.webhook.rate_limit")
-    by_hand = "this version starts jobs by hand only"
+    webhook.check(job.triggers.webhook, findings, variables=variables)
     if job.schedule is not None:
         schedules.check(job.schedule, findings, "$.schedule")
-    if webhook.enabled:
-        findings.warn("$.triggers.webhook", f"the webhook is kept and does nothing: {by_hand}")
 
 
 def name_fault(name: str) -> str:

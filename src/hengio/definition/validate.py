@@ -123,9 +123,10 @@ def _check_draft(job: Job, findings: Findings, catalog: Catalog | None) -> None:
 
 
 def _check_meaning(job: Job, findings: Findings, catalog: Catalog | None) -> None:
-    content.check_job(job, findings)
+    variables = catalog.variables if catalog else None
+    content.check_job(job, findings, variables=variables)
     flow = Flow(job) if routes.check(job, findings) else None
-    uses = Uses(job, findings, flow=flow, variables=catalog.variables if catalog else None)
+    uses = Uses(job, findings, flow=flow, variables=variables)
     for place, step in enumerate(job.steps[: ranges.MAX_STEPS]):
         path = words.child("$.steps", place)
         content.check_step(step, findings, path)

@@ -23,6 +23,7 @@ from hengio.model.execution import FINAL, Execution, StepRun
 from hengio.scheduler.firing import Firing
 from hengio.service.catalog import Installed
 from hengio.service.names import Names
+from hengio.service.webhooks import WebhookService
 from hengio.storage.protocol import Storage, StoredJob
 from hengio.timetable.compile import timetable
 
@@ -50,6 +51,7 @@ class JobService:
     clock: Clock
     names: Names
     firing: Firing
+    webhooks: WebhookService
     changed: Callable[[], None] = lambda: None
 
     async def check(self, document: Json) -> Report:
@@ -60,7 +62,8 @@ class JobService:
         return validate(document, catalog=Installed(modules, variables, await self.names.connections()))
 
     async def apply(self, document: Json, *, by: str = "") -> tuple[StoredJob, Report]:
-        """Validate and store a definition. Raises `InvalidDefinition` with every problem."""
+        """Validate and store a definition; a job with a webhook is given its URL, unless it has one. Raises
+        `InvalidDefinition` with every problem."""
         report = await self.check(document)
         if report.job is None or not report.valid:
             raise InvalidDefinition(report.errors)
@@ -71,6 +74,8 @@ class JobService:
         self.changed()
         if by:
             await self.audit("job.applied", stored, by=by)
+        if stored.job.triggers.webhook.enabled:
+            await self.webhooks.ensure(stored, by=by or "hengio")
         return stored, _with_silence(report, stored, at)
 
     async def enable(self, name: str, *, enabled: bool, by: str) -> StoredJob:

@@ -12,9 +12,11 @@ from hengio.codec import Json
 from hengio.definition import words
 from hengio.definition.lookup import ROOTS
 from hengio.definition.needs import needs
+from hengio.definition.templates import references
 from hengio.errors import Conflict, HengioError, NotFound, Refused
 from hengio.ids import is_name, new_id
 from hengio.model.audit import AuditAction, AuditEntry
+from hengio.model.job import Job
 from hengio.model.variable import MOST_BYTES, Variable
 from hengio.redaction.mask import LEAST_BYTES
 from hengio.redaction.redact import sensitive as sensitive_in
@@ -100,14 +102,15 @@ class VariableService:
             raise await self._unknown(name, job)
 
     async def users(self, name: str, *, job_id: str | None) -> Sequence[str]:
-        """The steps of stored jobs that refer to it; of a job's own variable only those of that job."""
-        return [
-            f"step '{step.id}' of job '{stored.job.name}'"
-            for stored in await self.storage.jobs.all()
-            if job_id in (None, stored.id)
-            for step in stored.job.steps
+        """The steps and webhooks of stored jobs that refer to it; of a job's own variable only those of that job."""
+        jobs = [stored.job for stored in await self.storage.jobs.all() if job_id in (None, stored.id)]
+        steps = [
+            f"step '{step.id}' of job '{job.name}'"
+            for job in jobs
+            for step in job.steps
             if name in needs(step).variables
         ]
+        return [*steps, *(f"the webhook of job '{job.name}'" for job in jobs if _signs(name, job))]
 
     async def job_names(self) -> dict[str, str]:
         """The names of jobs by their ids."""
@@ -131,6 +134,12 @@ class VariableService:
 
     def _entry(self, action: AuditAction, name: str, actor: str, detail: dict[str, Any]) -> AuditEntry:
         return AuditEntry(id=new_id(), at=self.clock.now(), action=action, actor=actor, subject=name, detail=detail)
+
+
+def _signs(name: str, job: Job) -> bool:
+    """Whether calls of the job's webhook are signed with the variable."""
+    written = job.triggers.webhook.secret_key or ""
+    return any(one.path[:2] == ("variables", name) for one in references(written))
 
 
 def _checked(name: str, value: Json) -> bytes:

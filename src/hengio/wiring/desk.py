@@ -28,7 +28,7 @@ from hengio.storage.protocol import Storage, Work
 from hengio.storage.sql.store import open_storage
 from hengio.wiring.objects import open_area
 from hengio.wiring.scheduling import open_firing
-from hengio.wiring.vault import open_known
+from hengio.wiring.vault import open_known, open_webhooks
 
 
 class Elsewhere(LocalDispatcher):
@@ -83,6 +83,7 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
                 events=Events(),
                 outputs=outputs,
                 clock=clock,
+                webhooks=open_webhooks(settings, storage, clock),
                 names=KnownNames(known, storage.jobs),
                 firing=firing,
             ),

@@ -24,11 +24,15 @@ from hengio.scheduler.watchdog import Watchdog
 from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
+from hengio.service.receiving import Receiver
+from hengio.service.refusals import Refusals
 from hengio.service.schedules import ScheduleService
+from hengio.service.webhooks import WebhookService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage
 from hengio.wiring.parts import Areas, Parts, open_parts
 from hengio.wiring.scheduling import open_firing
+from hengio.wiring.vault import open_webhooks
 from hengio.worker.attempt import Attempts
 from hengio.worker.loop import Worker
 from hengio.worker.runner import Definitions, Runner
@@ -47,6 +51,7 @@ class System:
     jobs: JobService
     executions: ExecutionService
     schedules: ScheduleService
+    receiver: Receiver
     recovered: int
 
 
@@ -81,6 +86,7 @@ async def embedded(
         starter = Starter(journal, dispatcher, clock, storage)
         firing = open_firing(settings, storage, dispatcher, clock)
         scheduler = Scheduler(firing, storage.audit, clock)
+        webhooks = open_webhooks(settings, storage, clock)
         system = System(
             settings,
             storage,
@@ -88,7 +94,7 @@ async def embedded(
             events,
             parts.sandbox,
             parts.modules,
-            _jobs(parts, starter, events, firing, changed=scheduler.asked.set),
+            _jobs(parts, starter, events, firing, webhooks=webhooks, changed=scheduler.asked.set),
             ExecutionService(
                 storage=storage,
                 starter=starter,
@@ -97,6 +103,7 @@ async def embedded(
                 cancel_asked=runner.cancel_asked.set,
             ),
             ScheduleService(storage=storage, firing=firing, clock=clock),
+            _receiver(parts, starter, webhooks=webhooks),
             recovered,
         )
         async with _together() as group:
@@ -132,7 +139,15 @@ def _runner(parts: Parts, journal: Journal, events: Events, *, name: str, log_mo
     )
 
 
-def _jobs(parts: Parts, starter: Starter, events: Events, firing: Firing, *, changed: Callable[[], None]) -> JobService:
+def _jobs(
+    parts: Parts,
+    starter: Starter,
+    events: Events,
+    firing: Firing,
+    *,
+    webhooks: WebhookService,
+    changed: Callable[[], None],
+) -> JobService:
     return JobService(
         storage=parts.storage,
         starter=starter,
@@ -142,6 +157,18 @@ def _jobs(parts: Parts, starter: Starter, events: Events, firing: Firing, *, cha
         names=KnownNames(parts.known, parts.storage.jobs),
         firing=firing,
         changed=changed,
+        webhooks=webhooks,
+    )
+
+
+def _receiver(parts: Parts, starter: Starter, *, webhooks: WebhookService) -> Receiver:
+    return Receiver(
+        storage=parts.storage,
+        webhooks=webhooks,
+        known=parts.known,
+        starter=starter,
+        clock=parts.clock,
+        refusals=Refusals(parts.storage.audit, parts.clock),
     )
 
 

@@ -23,6 +23,7 @@ from hengio.settings import Settings
 from hengio.steps.rehearsal import Rehearsal
 from hengio.wiring.parts import Parts, open_parts
 from hengio.wiring.scheduling import open_firing
+from hengio.wiring.vault import open_webhooks
 from hengio.worker.attempt import Attempts
 from hengio.worker.opening import opening
 from hengio.worker.rehearse import Rehearser
@@ -66,6 +67,7 @@ async def rehearsing(settings: Settings) -> AsyncIterator[Stage]:
             events=events,
             outputs=outputs,
             clock=clock,
+            webhooks=open_webhooks(settings, parts.storage, clock),
             names=KnownNames(parts.known, parts.storage.jobs),
             firing=open_firing(settings, parts.storage, dispatcher, clock),
         )

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from hengio import log, secret
-from hengio.clock import SystemClock
+from hengio.clock import Clock, SystemClock
 from hengio.errors import Unavailable
 from hengio.model.connection import Connection
 from hengio.redaction.redact import Sensitive
 from hengio.service.connections import ConnectionService, connection_of
 from hengio.service.variables import VariableService
+from hengio.service.webhooks import WebhookService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage
 from hengio.storage.sql.store import open_storage
@@ -35,6 +36,12 @@ class Vault:
     ring: KeyRing
     variables: VariableService
     connections: ConnectionService
+    webhooks: WebhookService
+
+
+def open_webhooks(settings: Settings, storage: Storage, clock: Clock) -> WebhookService:
+    """The URLs of jobs, sealed with the installation's keys."""
+    return WebhookService(storage=storage, ring=open_ring(settings), clock=clock)
 
 
 def open_ring(settings: Settings) -> KeyRing:
@@ -87,6 +94,7 @@ async def vault(settings: Settings, *, make: bool = False) -> AsyncIterator[Vaul
             ring,
             VariableService(storage=storage, ring=ring, clock=clock),
             ConnectionService(storage=storage, ring=ring, clock=clock),
+            WebhookService(storage=storage, ring=ring, clock=clock),
         )
 
 

@@ -304,11 +304,10 @@ def test_without_a_catalog_nothing_outside_is_checked() -> None:
 
 
 @pytest.mark.requirement("H3.1")
-def test_a_webhook_is_kept_with_a_warning() -> None:
+def test_a_schedule_is_kept_as_it_was_written() -> None:
     schedule = {"type": "fixed_rate", "interval_seconds": 5}
-    report = judged(db("a"), schedule=schedule, triggers={"webhook": {"enabled": True}})
+    report = judged(db("a"), schedule=schedule)
     assert report.valid
-    assert [each.path for each in report.warnings] == ["$.triggers.webhook"]
     assert report.normalized["schedule"] == schedule
 
 
