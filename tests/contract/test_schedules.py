@@ -15,6 +15,7 @@ from hengio.errors import NotFound
 from hengio.lifecycle.start import scheduled
 from hengio.model.execution import Execution, ExecutionState
 from hengio.model.fire import Fire, FireFilter, FireState
+from hengio.model.input import Input
 from hengio.model.job import Triggers
 from hengio.model.outcome import Failure
 from hengio.model.schedule import CronSchedule, FixedRate
@@ -364,8 +365,14 @@ async def test_a_row_that_stands_for_a_period_is_found_by_any_time_of_it(storage
     assert found == period
 
 
-async def test_the_input_of_what_a_schedule_starts_is_kept_with_it(storage: Storage) -> None:
-    stored = await a_scheduled(storage)
-    row = await storage.schedules.get(stored.id)
-    assert row is not None
-    assert row.input == Raw(b"null")
+@pytest.mark.requirement("H2.1")
+@pytest.mark.parametrize(
+    ("inputs", "given"),
+    [(None, b"null"), ({"region": Input(type="string", default="hn"), "n": Input(type="integer")}, b'{"region":"hn"}')],
+)
+async def test_what_a_schedule_starts_is_given_the_defaults_of_the_job(
+    storage: Storage, inputs: dict[str, Input] | None, given: bytes
+) -> None:
+    await a_scheduled(storage, inputs=inputs)
+    [execution] = (await decide(storage)).begun
+    assert (await storage.executions.load(execution.id)).input == Raw(given)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, case, delete, func, insert, selec
 
 from hengio import codec
 from hengio.clock import Micros
+from hengio.definition.inputs import filled
 from hengio.errors import NotFound
 from hengio.model.execution import Execution
 from hengio.model.fire import Fire, FireFilter, FireState
@@ -147,7 +148,7 @@ def _followed(stored: StoredJob, job: Job) -> dict[str, Any]:
     return {
         "job_version": stored.version,
         "schedule": codec.encode(job.schedule).decode(),
-        "input": "null",
+        "input": codec.encode(filled(job, None)).decode(),
         "enabled": job.enabled,
         "exclusive": job.exclusive,
         "overlap": job.overlap,
