@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from hengio import codec
@@ -144,7 +144,10 @@ JOBS = st.fixed_dictionaries(
 @pytest.mark.requirement("H3.1")
 @given(JOBS)
 def test_the_canonical_form_is_read_back_as_the_same_job(document: Any) -> None:
-    job = parse.parse(document)
+    try:
+        job = parse.parse(document)
+    except InvalidDefinition:  # a key that was drawn is one of ours, and its value none of them
+        reject()
     written = parse.canonical(job)
     assert parse.parse(parse.read(written)) == job
     assert parse.canonical(parse.parse(parse.read(written))) == written
