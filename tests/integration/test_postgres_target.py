@@ -58,6 +58,12 @@ async def test_a_json_value_goes_into_any_type_and_comes_back(
     assert (await databases.execute("db", "SELECT value FROM t")).rows == [{"value": wanted}]
 
 
+@pytest.mark.requirement("H4.2")
+async def test_a_parameter_may_be_cast(databases: Databases) -> None:
+    found = await databases.execute("db", "SELECT :id::int + 1 AS a", parameters={"id": "4"})
+    assert found.rows == [{"a": 5}]
+
+
 async def test_arrays_and_enums_come_back_as_json(databases: Databases) -> None:
     await databases.execute("db", "CREATE TYPE mood AS ENUM ('sad', 'glad')")
     query = "SELECT ARRAY[[1, 2], [3, 4]] AS a, ARRAY['x', NULL] AS t, 'glad'::mood AS m, NULL AS n"

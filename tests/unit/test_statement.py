@@ -12,6 +12,12 @@ from hengio.targets.statement import prepare
 
 TEXTS: list[tuple[Dialect, str, str, tuple[str | int, ...]]] = [
     ("postgres", "SELECT :a, :b, :a, b::text", "SELECT $1, $2, $1, b::text", ("a", "b")),
+    (
+        "postgres",
+        "SELECT :a::int, :b :: int, t[:a:2], t[1:x]",
+        "SELECT $1::int, $2 :: int, t[:a:2], t[1:x]",
+        ("a", "b"),
+    ),
     ("postgres", "SELECT $$:a$$, E'\\':a', '\\', :b", "SELECT $$:a$$, E'\\':a', '\\', $1", ("b",)),
     ("sqlite", 'SELECT :a, `:x`, ":y"', 'SELECT :_1, `:x`, ":y"', ("a",)),
     ("mysql", "SELECT :a, :b, :a", "SELECT %s, %s, %s", ("a", "b", "a")),
