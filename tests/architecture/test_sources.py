@@ -38,6 +38,20 @@ def test_modules_are_named_after_what_they_hold() -> None:
     assert not [path for path in PACKAGE if EMPTY_NAMES & {path.stem, *path.parts}]
 
 
+def test_only_one_place_makes_consoles() -> None:
+    """`present.terminal` shows texts as they are; a console of Rich's own would read `:a:` in them as a picture."""
+    makes = {path.name for path in PACKAGE for node in ast.walk(_parsed(path)) if _called(node) == "Console"}
+    assert makes == {"present.py"}
+
+
+def _called(node: ast.AST) -> str | None:
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name
+        case _:
+            return None
+
+
 @cache
 def _parsed(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
-from rich.console import Console
-
 from hengio import codec, log, settings
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso
 from hengio.errors import Refused
@@ -58,7 +56,7 @@ def _document(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _show(entries: list[AuditEntry]) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     if not entries:
         console.print("nothing was audited")
     for entry in entries:

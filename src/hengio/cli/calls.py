@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hengio import log, settings
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.tape import replaying
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso
@@ -92,7 +92,7 @@ def _document(call: ModuleCall, *, full: bool) -> dict[str, Any]:
 
 
 def _show(calls: list[ModuleCall], *, full: bool) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     if not calls:
         console.print("no such calls")
         return

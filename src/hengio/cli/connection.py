@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_json
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.variable import text_of
 from hengio.clock import to_iso
@@ -187,4 +186,4 @@ def _document(connection: Connection) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    Console(highlight=False).print(text, soft_wrap=True)
+    terminal().print(text, soft_wrap=True)

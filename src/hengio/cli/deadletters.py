@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from rich.console import Console
 
 from hengio import codec
 from hengio.cli.executions import described, present, show_list
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import document, print_json
+from hengio.cli.present import document, print_json, terminal
 from hengio.cli.report import Report
 from hengio.cli.sure import check
 from hengio.errors import HengioError, Refused
@@ -51,7 +50,7 @@ def show_dead_letter(execution_id: str, *, data_dir: Path | None, as_json: bool)
         print_json(told)
         return 0
     present(found, told, full=False)
-    console = Console(highlight=False)
+    console = terminal()
     console.print("\n[dim]input[/]")
     console.print(document(codec.encode(told["input"])), soft_wrap=True)
     if found.execution.redriven_as is None:

@@ -15,7 +15,7 @@ from hengio.cli.inputs import read_bytes
 from hengio.cli.install import put_files, register
 from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.place import place
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.summary import exit_code, summary
 from hengio.definition.parse import read
 from hengio.model.execution import ExecutionState
@@ -33,7 +33,7 @@ VERSION = "1.0.0"
 
 def run_demo(data_dir: Path, *, as_json: bool, console: Console | None = None) -> int:
     """Run the example in `data_dir`; running it again adds an execution and doubles no row."""
-    console = console or Console(highlight=False, quiet=as_json)
+    console = console or terminal(quiet=as_json)
     log.configure(level="warning", style="json" if as_json else "text")
     chosen = settings.load(data_dir=data_dir, connections={"strikes": SecretStr(f"sqlite:///{DATABASE}")})
     return process.run(interruptible(_demo(brief(chosen), console, as_json=as_json)))

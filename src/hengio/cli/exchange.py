@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 
 from hengio import __version__, codec
 from hengio.cli.inputs import STDIN, read_bytes, read_json
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import escape, plain, print_json
+from hengio.cli.present import escape, plain, print_json, terminal
 from hengio.codec import Json
 from hengio.definition import confidential
 from hengio.errors import HengioError, Problem, Refused, Unavailable
@@ -55,7 +54,7 @@ def export_jobs(names: list[str], *, output: Path | None, data_dir: Path | None,
     if as_json:
         print_json({"jobs": [name for name, _ in exports], "file": str(output)})
     else:
-        Console(highlight=False).print(f"{_counted(len(exports))} in [bold]{escape(str(output))}[/]", soft_wrap=True)
+        terminal().print(f"{_counted(len(exports))} in [bold]{escape(str(output))}[/]", soft_wrap=True)
     return 0
 
 
@@ -144,7 +143,7 @@ def _document(item: Item) -> dict[str, Any]:
 
 
 def _show(items: list[Item]) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     for item in items:
         style = "red" if item.outcome == "refused" else "green"
         as_ = f" as [bold]{escape(item.imported_as)}[/]" if item.outcome == "copied" and item.imported_as else ""

@@ -14,7 +14,7 @@ from hengio.cli import summary, tables
 from hengio.cli.jobs import at_desk
 from hengio.cli.marks import LEVELS, MARKS
 from hengio.cli.person import person
-from hengio.cli.present import assembled, escape, print_json, said
+from hengio.cli.present import assembled, escape, print_json, said, terminal
 from hengio.cli.when import moment, shown
 from hengio.clock import to_iso
 from hengio.errors import HengioError, Refused
@@ -148,7 +148,7 @@ async def described(desk: Desk, execution_id: str, *, full: bool) -> tuple[Shown
 
 def present(found: Shown, told: dict[str, Any], *, full: bool) -> None:
     """An execution for people."""
-    console, execution = Console(highlight=False), found.execution
+    console, execution = terminal(), found.execution
     console.print(
         assembled((found.name, "bold"), f" version {execution.job_version}  ", tables.state(execution.state.value))
     )
@@ -247,7 +247,7 @@ def _say(line: dict[str, Any], *, as_json: bool) -> None:
     ]
     if "failure" in line:
         parts.append((f"  {line['failure']['code']}: {line['failure']['message']}", "red"))
-    Console(highlight=False).print(assembled(*parts), soft_wrap=True)
+    terminal().print(assembled(*parts), soft_wrap=True)
 
 
 def cancel_executions(execution_ids: list[str], *, data_dir: Path | None, as_json: bool) -> int:
@@ -261,7 +261,7 @@ def cancel_executions(execution_ids: list[str], *, data_dir: Path | None, as_jso
     if as_json:
         print_json([_cancelled(one) for one in told])
     else:
-        console = Console(highlight=False)
+        console = terminal()
         for one in told:
             end = said(_problem(one), "red") if one.state is None else tables.state(one.state.value)
             console.print(assembled(f"{one.execution_id} ", end), soft_wrap=True)
@@ -284,7 +284,7 @@ def rerun(execution_id: str, how: Again, *, data_dir: Path | None, as_json: bool
     if as_json:
         print_json({"execution_id": new.id, "rerun_of": execution_id, "state": new.state.value})
     else:
-        Console(highlight=False).print(f"execution {new.id} {new.state.value}", soft_wrap=True)
+        terminal().print(f"execution {new.id} {new.state.value}", soft_wrap=True)
     return 0
 
 

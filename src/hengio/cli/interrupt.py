@@ -8,8 +8,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-from rich.console import Console
-
+from hengio.cli.present import terminal
 from hengio.settings import Settings
 
 GRACE_SECONDS = 2.0
@@ -33,7 +32,7 @@ async def interruptible(work: Coroutine[Any, Any, int]) -> int:
             os._exit(128 + number)
         received.append(number)
         message = "stopping; the next run in this folder goes on from the last finished step (again: end at once)"
-        Console(stderr=True, highlight=False).print(message)
+        terminal(beside=True).print(message)
         task.cancel()
 
     loop = asyncio.get_running_loop()

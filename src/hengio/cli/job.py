@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hengio import log, settings
 from hengio.cli.follow import Follower
 from hengio.cli.inputs import STDIN, GivenInput, read_bytes
@@ -14,7 +12,7 @@ from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief, interruptible
 from hengio.cli.person import person
 from hengio.cli.place import place
-from hengio.cli.present import print_json
+from hengio.cli.present import print_json, terminal
 from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
@@ -60,7 +58,7 @@ class _Asked:
     ) -> None:
         self.chosen, self.name, self.document, self.given = chosen, name, document, given
         self.full, self.as_json = full, as_json
-        self.console = Console(highlight=False, quiet=as_json)
+        self.console = terminal(quiet=as_json)
 
     async def stored(self, jobs: JobService) -> tuple[StoredJob, list[str]]:
         """The job, and what there is to warn of."""

@@ -6,13 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
-
 from hengio import codec, log, settings
 from hengio.cli import tables
 from hengio.cli.inputs import GivenInput, read_bytes
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.sure import check
 from hengio.cli.when import shown
 from hengio.clock import to_iso
@@ -69,7 +67,7 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
     if as_json:
         print_json({"jobs": answer})
         return 0
-    console = Console(highlight=False)
+    console = terminal()
     for one in answer:
         console.print(f"[bold]{escape(one['name'])}[/] version {one['version']} {one['change']}", soft_wrap=True)
         for warning in one["warnings"]:
@@ -189,7 +187,7 @@ def trigger_job(
     if as_json:
         print_json({"execution_id": execution.id, "state": execution.state.value, "existing": existing})
         return 0
-    console = Console(highlight=False)
+    console = terminal()
     word = f"{execution.state.value}, begun before under this key" if existing else execution.state.value
     console.print(f"execution {execution.id} {word}", soft_wrap=True)
     if alone and execution.finished_at is None:
@@ -204,7 +202,7 @@ def enable_job(name: str, *, enabled: bool, data_dir: Path | None, as_json: bool
         print_json({"id": stored.id, "name": stored.job.name, "enabled": stored.job.enabled})
     else:
         word = "enabled" if stored.job.enabled else "disabled"
-        Console(highlight=False).print(f"[bold]{escape(stored.job.name)}[/] {word}")
+        terminal().print(f"[bold]{escape(stored.job.name)}[/] {word}")
     return 0
 
 
@@ -215,5 +213,5 @@ def delete_job(name: str, *, sure: bool, data_dir: Path | None, as_json: bool) -
     if as_json:
         print_json({"id": stored.id, "name": stored.job.name, "deleted": True})
     else:
-        Console(highlight=False).print(f"[bold]{escape(stored.job.name)}[/] deleted; its executions are kept")
+        terminal().print(f"[bold]{escape(stored.job.name)}[/] deleted; its executions are kept")
     return 0

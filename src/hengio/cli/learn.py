@@ -15,7 +15,7 @@ from rich.console import Console
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.module import Given, context_of, named_connections, open_world
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.summary import FAILED_EXIT
 from hengio.grants.propose import Proposal, propose
 from hengio.model.grant import Grant
@@ -192,7 +192,7 @@ def _document(learnt: Learnt, name: str) -> dict[str, Any]:
 
 
 def _show(learnt: Learnt, name: str, *, files: bool) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     if not learnt.proposals:
         console.print("it needed no permission")
     for proposal in learnt.proposals:

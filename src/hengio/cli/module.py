@@ -9,12 +9,11 @@ from pathlib import Path
 
 import msgspec
 from pydantic import SecretStr
-from rich.console import Console
 
 from hengio import codec, log, settings
 from hengio.cli.inputs import read_bytes, read_json
 from hengio.cli.outcome import outcome_json, show_outcome
-from hengio.cli.present import assembled, escape, print_json
+from hengio.cli.present import assembled, escape, print_json, terminal
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import write
 from hengio.codec import Json
@@ -127,7 +126,7 @@ def test_file(
     if as_json:
         print_json(outcome_json(outcome))
     else:
-        console = Console(highlight=False)
+        console = terminal()
         show_outcome(console, outcome)
         for grant in outcome.denials:
             console.print(assembled(("denied ", "yellow"), f"--allow '{grant}' would allow it"), soft_wrap=True)
@@ -214,7 +213,7 @@ def context_of(given: Json) -> GuestView:
 
 
 def _show_facts(file: Path, facts: ModuleFacts) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     lines = []
     most = "none" if facts.memory_maximum_bytes is None else f"{facts.memory_maximum_bytes >> 10:,} KiB"
     for name, value in (

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hengio import log, settings
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.errors import Refused
 from hengio.grants.check import read
 from hengio.model.module import Module
@@ -56,7 +54,7 @@ def _document(module: Module) -> dict[str, Any]:
 
 
 def _show(module: Module) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     console.print(f"[bold]{escape(module.name)}@{escape(module.version)}[/]")
     if not module.facts.host_io_possible:
         console.print("  reaches nothing outside its execution: it imports no function that could")

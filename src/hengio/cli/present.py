@@ -15,7 +15,25 @@ from rich.text import Text
 from hengio.definition.words import plain, plain_json
 from hengio.errors import HengioError
 
-__all__ = ["assembled", "document", "escape", "plain", "print_json", "said", "show_error", "show_problems"]
+__all__ = [
+    "assembled",
+    "document",
+    "escape",
+    "plain",
+    "print_json",
+    "said",
+    "show_error",
+    "show_problems",
+    "terminal",
+]
+
+
+def terminal(*, beside: bool = False, quiet: bool = False) -> Console:
+    """Where lines for people go: standard output, or standard error for what stands `beside` an answer.
+
+    Texts are shown as they are: no `:word:` in them becomes a picture, and no number a colour.
+    """
+    return Console(stderr=beside, quiet=quiet, highlight=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -61,7 +79,7 @@ def show_error(error: HengioError, *, as_json: bool) -> None:
         problems = [{"path": one.path, "message": one.message, "hint": one.hint} for one in error.problems]
         told = {"code": error.code, "message": error.message, "hint": error.hint, "problems": problems}
         print_json({"error": told})
-    console = Console(stderr=True, highlight=False)
+    console = terminal(beside=True)
     console.print(assembled(("error: ", "bold red"), error.message), soft_wrap=True)
     for problem in error.problems:
         console.print(f"  [cyan]{escape(problem.path)}[/] {escape(problem.message)}", soft_wrap=True)
@@ -73,7 +91,7 @@ def show_error(error: HengioError, *, as_json: bool) -> None:
 
 def show_problems(file: Path, answer: dict[str, Any]) -> None:
     """The verdict on a definition."""
-    console = Console(highlight=False)
+    console = terminal()
     for word, style in (("errors", "red"), ("warnings", "yellow")):
         for problem in answer[word]:
             line = assembled((f"{word[:-1]} ", f"bold {style}"), (problem["path"], "cyan"), f" {problem['message']}")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hengio import log, settings
 from hengio.cli.install import Wanted, install, wanted
 from hengio.cli.interrupt import brief
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.model.module import Module
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.wiring import process
@@ -55,7 +53,7 @@ def _compiled(numbers: SandboxStatistics) -> dict[str, Any]:
 
 
 def _show(registered: list[Module], numbers: SandboxStatistics) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     for module in registered:
         console.print(
             f"[bold]{escape(module.name)}@{escape(module.version)}[/]  {module.facts.kind}  {module.size:,} bytes"

@@ -12,7 +12,7 @@ from hengio.cli import summary
 from hengio.cli.inputs import GivenInput
 from hengio.cli.job import document_of
 from hengio.cli.marks import MARKS
-from hengio.cli.present import assembled, print_json, said
+from hengio.cli.present import assembled, print_json, said, terminal
 from hengio.codec import Json
 from hengio.definition.parse import InvalidDefinition
 from hengio.storage.protocol import StoredJob
@@ -74,7 +74,7 @@ async def _told(stage: Stage, stored: StoredJob, done: Rehearsed, *, full: bool)
 
 
 def _show(told: dict[str, Any], *, full: bool) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     for warning in told["warnings"]:
         console.print(assembled(("warning ", "yellow"), warning), soft_wrap=True)
     for step in told["steps"]:

@@ -6,13 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from hengio import log, settings
 from hengio.cli.inputs import read_bytes
 from hengio.cli.outcome import outcome_json, show_outcome
-from hengio.cli.present import assembled, print_json, said
+from hengio.cli.present import assembled, print_json, said, terminal
 from hengio.cli.summary import FAILED_EXIT
 from hengio.cli.tape import about, counted, described, load
 from hengio.errors import NotFound
@@ -88,7 +87,7 @@ def _document(tape: Tape, replayed: Replayed, outcome: Outcome) -> dict[str, Any
 
 
 def _show(tape: Tape, replayed: Replayed, outcome: Outcome) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     console.print(Text(described(tape), style="dim"), soft_wrap=True)
     if replayed.identical:
         fuel = f"fuel {replayed.expected.fuel_used:,}" if replayed.fuel == "equal" else f"fuel {replayed.fuel}"

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-from rich.console import Console
-
-from hengio.cli.present import assembled, print_json
+from hengio.cli.present import assembled, print_json, terminal
 
 EACH = 500
 """How many are done between two lines of progress."""
@@ -35,7 +33,7 @@ class Report(Generic[T]):
         self._as_json = as_json
         self._counted = counted and not as_json
         self._told: list[T] = []
-        self._out, self._beside = Console(highlight=False), Console(highlight=False, stderr=True)
+        self._out, self._beside = terminal(), terminal(beside=True)
         self.failed = 0
 
     def __enter__(self) -> Report[T]:

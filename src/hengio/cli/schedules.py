@@ -7,14 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from rich.console import Console
 from rich.text import Text
 
 from hengio import codec
 from hengio.cli import tables
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json, said
+from hengio.cli.present import escape, print_json, said, terminal
 from hengio.cli.when import local, moment
 from hengio.clock import Micros, SystemClock, to_iso
 from hengio.errors import Refused
@@ -71,7 +70,7 @@ def _show(one: Followed, *, as_json: bool) -> int:
     if as_json:
         print_json(document(one))
         return 0
-    console = Console(highlight=False)
+    console = terminal()
     console.print(f"[bold]{escape(one.job.job.name)}[/] {escape(written(one))} ", _standing(one), soft_wrap=True)
     if one.next_fire is not None:
         console.print(f"  next fire  {local(one.next_fire, _zone(one))}", soft_wrap=True)
@@ -139,7 +138,7 @@ def backfill_schedule(
 
 
 def _show_backfill(done: Backfilled, zone: ZoneInfo, *, dry_run: bool) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     begun = {one.nominal_time: one.id for one in done.executions}
     for at in done.times:
         console.print(f"{local(at, zone)}  {begun.get(at, '')}", soft_wrap=True)
@@ -222,7 +221,7 @@ def _became(fire: Fire) -> Text:
 
 
 def _warn(one: Followed) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     if one.row.problem is not None:
         console.print(f"  [red]{escape(one.job.job.name)}: {escape(one.row.problem)}[/]", soft_wrap=True)
     overdue = one.row.next_at is not None and one.row.next_at < SystemClock().now() - 60_000_000

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hengio import log, settings
 from hengio.cli.person import person
-from hengio.cli.present import print_json
+from hengio.cli.present import print_json, terminal
 from hengio.wiring import process
 from hengio.wiring.rotation import Rotated, rotate, status
 from hengio.wiring.vault import vault
@@ -55,4 +53,4 @@ def rotate_keys(*, data_dir: Path | None, as_json: bool) -> int:
 
 
 def _say(text: str) -> None:
-    Console(highlight=False).print(text, soft_wrap=True)
+    terminal().print(text, soft_wrap=True)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from rich.console import Console
 
 from hengio import log, settings
 from hengio.api.app import create_app
+from hengio.cli.present import terminal
 from hengio.errors import Unavailable
 from hengio.wiring import process
 from hengio.wiring.embedded import embedded
@@ -55,7 +55,7 @@ async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         sockets = [_listen(host, port)]
         bound = sockets[0].getsockname()
-        Console(stderr=True, highlight=False).print(f"Hengio listens on http://{bound[0]}:{bound[1]}")
+        terminal(beside=True).print(f"Hengio listens on http://{bound[0]}:{bound[1]}")
         await server.serve(sockets=sockets)
     return 0
 

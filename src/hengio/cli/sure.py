@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
+from hengio.cli.present import said, terminal
 from hengio.errors import Refused
 
 
@@ -15,6 +14,6 @@ def check(what: str, *, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Refused(f"to {what} needs --yes where nobody can be asked")
-    answer = Console(stderr=True, highlight=False).input(f"{what}? \\[y/N] ")
+    answer = terminal(beside=True).input(said(f"{what}? [y/N] "))
     if answer.strip().lower() not in {"y", "yes"}:
         raise Refused("nothing was done")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hengio.cli.present import said
+from hengio.cli.present import said, terminal
 
 _ANY_WIDTH = 10_000
 Cell = str | Text
@@ -16,7 +16,7 @@ Cell = str | Text
 
 def show(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, none: str, right: Sequence[str] = ()) -> None:
     """Print rows under headings, those of `right` flush right; `none` if there are no rows."""
-    console = Console(highlight=False)
+    console = terminal()
     texts = [[said(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     if not rows:
         console.print(none)

@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hengio import log, settings
 from hengio.cli.inputs import read_bytes
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.errors import NotFound, Refused
 from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.tape import Tape
@@ -35,7 +33,7 @@ def export(
     if as_json:
         print_json({"file": str(to), **about(tape)})
     else:
-        console = Console(highlight=False)
+        console = terminal()
         console.print(f"{escape(str(to))}: {escape(described(tape))}", soft_wrap=True)
     return 0
 

@@ -9,12 +9,10 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hengio import codec, log, settings
 from hengio.cli.inputs import STDIN, read_bytes
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.clock import to_iso
 from hengio.codec import Json
 from hengio.errors import NotFound, Refused
@@ -176,4 +174,4 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    Console(highlight=False).print(text, soft_wrap=True)
+    terminal().print(text, soft_wrap=True)
