@@ -15,6 +15,7 @@ from hengio.errors import Refused, Unavailable
 from hengio.targets.databases import Databases
 from hengio.targets.reply import SqlError, TimedOut
 from tests.support.processes import free_port
+from tests.support.proxy import proxied
 from tests.support.waiting import eventually
 
 
@@ -201,3 +202,52 @@ async def test_a_statement_that_is_given_up_ends_on_the_server(
 async def test_a_large_result_is_cut_off_before_it_fills_the_memory(databases: Databases) -> None:
     with pytest.raises(Refused, match="more than 10 rows"):
         await databases.execute("db", "SELECT generate_series(1, 1000000000)", max_rows=10, timeout_seconds=60)
+
+
+COUNTED: list[tuple[str, int]] = [
+    ("INSERT INTO goods VALUES (:id, :name)", 600),
+    ("INSERT INTO goods VALUES (:id, :name); -- done", 600),
+    ("INSERT INTO goods VALUES (:id / 2, :name) ON CONFLICT (id) DO NOTHING", 300),
+    ("INSERT INTO goods VALUES (:id / 2, :name) ON CONFLICT (id) DO UPDATE SET name = 'again'", 600),
+    ("WITH new AS (SELECT :id::int AS id) INSERT INTO goods SELECT id, 'new' FROM new WHERE id < 200", 200),
+    ("UPDATE kept SET name = :name WHERE id < :id", sum(min(number, 5) for number in range(600))),
+    ("DELETE FROM kept WHERE id = :id", 5),
+    ("INSERT INTO suppressed VALUES (:id, :name)", 300),
+    ("INSERT INTO ruled VALUES (:id, :name)", 0),
+]
+
+
+@pytest.mark.requirement("H4.2")
+@pytest.mark.parametrize(("query", "affected"), COUNTED)
+async def test_a_large_batch_counts_the_rows_that_changed(databases: Databases, query: str, affected: int) -> None:
+    for made in (
+        *(f"CREATE TABLE {name} (id int PRIMARY KEY, name text)" for name in ("goods", "kept", "suppressed")),
+        "INSERT INTO kept SELECT n, 'old' FROM generate_series(0, 4) AS n",
+        "CREATE VIEW ruled AS SELECT * FROM kept",
+        "CREATE RULE nothing AS ON INSERT TO ruled DO INSTEAD NOTHING",
+        "CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF NEW.id % 2 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER odd BEFORE INSERT ON suppressed FOR EACH ROW EXECUTE FUNCTION odd()",
+    ):
+        await databases.execute("db", made)
+    batch = [{"id": number, "name": f"n{number}"} for number in range(600)]
+    assert (await databases.execute("db", query, batch=batch)).affected_rows == affected
+
+
+@pytest.mark.requirement("H4.2")
+async def test_a_large_batch_goes_in_few_messages_and_an_error_names_its_set(postgres_url: str, tmp_path: Path) -> None:
+    parts = urlsplit(postgres_url)
+    query = "INSERT INTO goods VALUES (:id)"
+    async with proxied(parts.hostname or "", parts.port or 5432) as proxy:
+        through = parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{proxy.port}")
+        databases = Databases({"db": urlunsplit(through)}, folder=tmp_path)
+        await databases.execute("db", "CREATE TABLE goods (id int PRIMARY KEY)")
+        before = proxy.pieces
+        await databases.execute("db", query, batch=[{"id": number} for number in range(2000)])
+        assert proxy.pieces - before < 200
+        for wrong, words in ((1500, "duplicate key"), ("\0", "a value does not fit")):
+            batch = [{"id": wrong if number == 777 else 5000 + number} for number in range(1000)]
+            with pytest.raises(SqlError, match=rf"batch\[777\]: {words}"):
+                await databases.execute("db", query, batch=batch)
+        assert (await databases.execute("db", "SELECT count(*) AS c FROM goods")).rows == [{"c": 2000}]
+        await databases.close()

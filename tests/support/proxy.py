@@ -18,6 +18,8 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
+        self.pieces = 0
+        """How many pieces went through it, either way."""
 
     def swallow(self) -> None:
         """Keep every connection open and pass nothing on, as a network does that drops packets."""
@@ -61,6 +63,7 @@ class Proxy:
         with suppress(ConnectionError):
             while data := await reader.read(1 << 16):
                 await self._flowing.wait()
+                self.pieces += 1
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

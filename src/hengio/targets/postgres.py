@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from hengio import address, codec
 from hengio.definition.server import Server
 from hengio.errors import HengioError, Refused, Unavailable
-from hengio.targets import reply
+from hengio.targets import pipeline, reply
 from hengio.targets.lexing import Dialect, keyword, position, queries
 from hengio.targets.procedure import Procedure, call
 from hengio.targets.reach import CONNECT_SECONDS, Reach
@@ -109,19 +110,34 @@ class PostgresDatabase:
 
     async def _run(self, connection: asyncpg.Connection[Any], work: Work, max_rows: int) -> Reply:
         rows, affected = Rows(most=max_rows), 0
-        prepared: dict[str, PreparedStatement[Any]] = {}
-        for number, parameters in enumerate(work.sets):
-            where = work.where(number)
-            statement = prepare(work.query, "postgres", positional=not isinstance(parameters, dict))
-            values = statement.values(parameters, place=where)
-            try:
-                if statement.text not in prepared:
-                    prepared[statement.text] = await connection.prepare(statement.text)
-                affected += await _one(prepared[statement.text], values, rows)
-            except asyncpg.PostgresError as error:
-                spot = f", {where}" if where != "parameters" else ""
-                raise self._fault(error, spot=spot, text=statement.text) from None  # it may hold values
+        prepared: dict[str, _Prepared] = {}
+        for first, sets in pipeline.alike(work.sets):
+            statement = prepare(work.query, "postgres", positional=not isinstance(sets[0], dict))
+            wheres = [work.where(first + place) for place in range(len(sets))]
+            values = [statement.values(each, place=where) for each, where in zip(sets, wheres, strict=True)]
+            if statement.text not in prepared:
+                with self._told_of(wheres[0], statement.text):
+                    prepared[statement.text] = await _prepared(connection, statement.text, many=len(sets))
+            ready = prepared[statement.text]
+            at_once = None
+            if ready.counting is not None:
+                at_once = await pipeline.changed(connection, ready.counting, values)
+            if at_once is not None:
+                affected += at_once
+                continue
+            for each, where in zip(values, wheres, strict=True):
+                with self._told_of(where, statement.text):
+                    affected += await _one(ready.alone, each, rows)
         return Reply(rows.rows, len(rows.rows), affected)
+
+    @contextmanager
+    def _told_of(self, where: str, text: str) -> Iterator[None]:
+        """Faults of the server name the set that has them, and the place in the statement."""
+        try:
+            yield
+        except asyncpg.PostgresError as error:
+            spot = f", {where}" if where != "parameters" else ""
+            raise self._fault(error, spot=spot, text=text) from None  # it may hold values
 
     @asynccontextmanager
     async def _transaction(self, *, read_only: bool, timeout_seconds: float) -> AsyncIterator[asyncpg.Connection[Any]]:
@@ -219,6 +235,19 @@ async def _checked(server: Server, reach: Reach, _: None, **options: Any) -> asy
                 if not isinstance(error, ConnectionError) or "SSL" not in str(error):
                     break  # only a server without TLS is asked again, in the clear
     raise problem or OSError("no address")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A statement for one set of values and, if it has that form, for many."""
+
+    alone: PreparedStatement[Any]
+    counting: PreparedStatement[Any] | None
+
+
+async def _prepared(connection: asyncpg.Connection[Any], text: str, *, many: int) -> _Prepared:
+    alone = await connection.prepare(text)
+    return _Prepared(alone, await pipeline.counting(connection, alone) if many >= pipeline.FEWEST else None)
 
 
 async def _one(statement: PreparedStatement[Any], values: list[Any], rows: Rows) -> int:
