@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from hengio.definition.content import name_fault
 from hengio.errors import NotFound
 from hengio.storage.protocol import JobStore
 from hengio.vault.known import Known
@@ -30,12 +31,17 @@ class KnownNames:
 
     async def variables(self, job: str | None) -> Collection[str]:
         await self.known.refresh()
-        try:
-            job_id = "" if job is None else (await self.jobs.get(job)).id
-        except NotFound:
-            job_id = ""
-        values = self.known.of(job_id)
+        values = self.known.of(await self._id(job))
         return {*values.variables, *values.locked}
+
+    async def _id(self, job: str | None) -> str:
+        """The job's id; empty if there is none of that name, or can be none."""
+        if job is None or name_fault(job):
+            return ""
+        try:
+            return (await self.jobs.get(job)).id
+        except NotFound:
+            return ""
 
     async def connections(self) -> Collection[str]:
         return self.known.connections.names()

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from hengio.clock import Micros
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
+from hengio.definition.words import plain
 from hengio.errors import HengioError, Unavailable
 from hengio.ids import new_id
 from hengio.model.audit import AuditEntry
@@ -24,6 +25,7 @@ from hengio.steps.protocol import StepRequest, StepResult
 RETRIED = frozenset({OutcomeKind.TIMED_OUT})
 TRAPS = frozenset({OutcomeKind.TRAPPED, OutcomeKind.STACK_OVERFLOW})
 MISMATCH = "digest_mismatch"
+_SHOWN = 200
 
 
 def audited(
@@ -72,10 +74,11 @@ def audited(
 def refused(error: HengioError, reference: str, module: Module | None = None) -> StepResult:
     """The module is missing, disabled or has no such function; that its store is away is an ordinary failure.
 
-    Without a module the log of calls has its entry under the reference that named none.
+    Without a module the log of calls has its entry under the reference that named none, as far as an index takes it.
     """
     result = failed(error)
     kind = result.kind if isinstance(error, Unavailable) else OutcomeKind.MODULE_REFUSED
+    reference = plain(reference)[:_SHOWN]
     detail = {"module": reference} if module is None else {"module": reference, "digest": module.digest}
     return msgspec.structs.replace(
         result, kind=kind, detail=detail, module_id=reference if module is None else module.id

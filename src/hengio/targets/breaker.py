@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from hengio.clock import SECOND, Clock
+from hengio.definition.words import plain
 from hengio.errors import Unavailable
 from hengio.log import get_logger
 from hengio.model.circuit import Circuit, CircuitState
@@ -117,7 +118,7 @@ class Breakers:
             state=circuit.state,
             failures=circuit.failures + 1,
             changed_at=circuit.changed_at,
-            reason=reason[:500],
+            reason=plain(reason)[:500],
         )
         self._circuits[target] = counted
         trying = circuit.state is CircuitState.HALF_OPEN

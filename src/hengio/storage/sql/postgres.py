@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hengio.clock import Micros
-from hengio.errors import Unavailable
+from hengio.errors import Refused, Unavailable
 from hengio.storage.protocol import Answer, Blocked, Entry
 from hengio.storage.schedules import Decide, Decided
 from hengio.storage.sql import postgres_firing, upgrade
@@ -87,6 +87,8 @@ class PostgresDatabase:
             cause = error.orig.__cause__ if error.orig is not None else None
             if error.connection_invalidated or _is_away(cause):
                 raise self._unavailable(cause or error) from error
+            if isinstance(cause, asyncpg.CharacterNotInRepertoireError):
+                raise Refused("a text has a NUL (U+0000) in it: it names nothing, and is not kept") from error
             raise
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
