@@ -148,6 +148,10 @@ async def test_a_missing_parameter_is_named(db: Place) -> None:
     assert "idd" in caught.value.hint
     with pytest.raises(Refused, match="2 values, but the query has 1 place"):
         await db.run("SELECT ?", parameters=[1, 2])
+    with pytest.raises(Refused, match="parameters has no values, but the query has a `\\?`"):
+        await db.run("SELECT ? AS x")
+    with pytest.raises(Refused, match="parameters is an object, but the query has a `\\?`"):
+        await db.run("SELECT ? AS x", parameters={"id": 1})
     with pytest.raises(Refused, match=r"batch\[1\] has no `id`"):
         await db.run("SELECT :id", batch=[{"id": "1"}, {}])
 

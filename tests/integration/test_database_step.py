@@ -70,6 +70,12 @@ async def test_the_rows_of_an_earlier_step_are_a_batch_of_all_or_nothing(step: D
     assert await count(step) == 2
 
 
+async def test_an_empty_list_of_parameters_is_as_none(step: DatabaseStep) -> None:
+    config = {"query": "SELECT CAST({{input.n}} AS INTEGER) AS n", "parameters": []}
+    result = await run(step, config, context=step_context(given={"n": 5}))
+    assert output_of(result)["rows"] == [{"n": 5}]
+
+
 @pytest.mark.parametrize(
     ("config", "place"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hengio.definition import procedure, server
+from hengio.definition import procedure, server, sqltext
 from hengio.definition.templates import is_template
 from hengio.errors import Problem, Refused
 
@@ -69,9 +69,31 @@ def _of_query(config: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("", "missing required field `query`")
     elif isinstance(query, str) and not query.strip():
         yield Problem("query", "the statement is empty")
+    elif isinstance(query, str):
+        yield from _of_parameters(query, config.get("parameters"), config.get("batch"))
     if config.get("procedure_name") is not None:
         hint = 'set `query_type` to "stored_procedure"'
         yield Problem("procedure_name", "a procedure is called by a `query_type` of its own", hint)
+
+
+def _of_parameters(query: str, parameters: Any, batch: Any) -> Iterator[Problem]:
+    """Templates become named parameters, which go with no list; and a `?` wants one. An empty list is as none."""
+    given = {
+        "parameters": parameters,
+        **({f"batch[{n}]": each for n, each in enumerate(batch)} if _is_list(batch) else {}),
+    }
+    listed = [place for place, values in given.items() if _is_list(values) and values]
+    if is_template(query):
+        for place in listed:
+            yield Problem(place, "a query with templates takes named parameters", "write :name and an object")
+    open_ = any(isinstance(values, str) for values in (parameters, batch, *given.values()))
+    if not listed and not open_ and sqltext.asks_by_place(query):
+        hint = "give `parameters` as a list, or write :name in the query and give an object"
+        yield Problem("query", "the query asks for a `?`, but there is no list of `parameters`", hint)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _of_procedure(config: dict[str, Any]) -> Iterator[Problem]:

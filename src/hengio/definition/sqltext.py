@@ -12,6 +12,12 @@ _OPENING = re.compile(r"'|\"|`|--|/\*|\$(?:[A-Za-z_]\w*)?\$")
 _CLOSING = {"'": "'", '"': '"', "`": "`", "--": "\n", "/*": "*/"}
 _NAMES = {"'": "quotes", '"': "quotes", "`": "quotes", "--": "a comment", "/*": "a comment"}
 _JOINS = re.compile(r"[:\w\\]")
+_INSERTED = re.compile(r"\{\{[^{}]*\}\}|\$\{\w[\w-]*\}")
+_BEFORE_VALUES = (
+    "ALL|AND|ANY|BETWEEN|BY|CASE|DISTINCT|ELSE|ESCAPE|FROM|HAVING|ILIKE|IN|IS|LIKE|LIMIT|NOT|OFFSET|ON|OR|RETURNING"
+    "|SELECT|SET|THEN|VALUES|WHEN|WHERE"
+)
+_PLACE = re.compile(rf"(?:^|[(\[,;=<>+*/%|-]|\b(?:{_BEFORE_VALUES})\b)\s*\?(?![?|&#-])", re.IGNORECASE)
 
 
 class Scanner:
@@ -46,3 +52,22 @@ def parameter(name: str, *, before: str, after: str) -> str:
     left = " " if _JOINS.search(before[-1:]) else ""
     right = " " if _JOINS.search(after[:1]) else ""
     return f"{left}:{name}{right}"
+
+
+def asks_by_place(sql: str) -> bool:
+    """Whether a `?` stands where only a value can. Operators of that name (PostgreSQL's `data ? 'key'`) follow one."""
+    return _PLACE.search(_code(_INSERTED.sub(" x ", sql))) is not None
+
+
+def _code(sql: str) -> str:
+    """The statement with a name for everything in quotes, and a space for every comment."""
+    kept, at = [], 0
+    while (opening := _OPENING.search(sql, at)) is not None:
+        comment = _NAMES.get(opening[0]) == "a comment"
+        kept += [sql[at : opening.start()], " " if comment else " x "]
+        closing = _CLOSING.get(opening[0], opening[0])
+        end = sql.find(closing, opening.end())
+        if end < 0:
+            return "".join(kept)
+        at = end + len(closing)
+    return "".join((*kept, sql[at:]))

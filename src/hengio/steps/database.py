@@ -138,9 +138,11 @@ def _asked(config: dict[str, Any], context: Context) -> _Asked:
 
 
 def _joined(bound: dict[str, Any], parameters: list[Any] | dict[str, Any] | None) -> dict[str, Any]:
+    if not parameters:
+        return bound
     if isinstance(parameters, list):
         raise Refused("a query with templates takes named parameters", hint="write :name and an object")
-    return {**(parameters or {}), **bound}
+    return {**parameters, **bound}
 
 
 def _sets(batch: list[Any]) -> list[dict[str, Any] | list[Any]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from hengio.definition.sqltext import asks_by_place
 from hengio.errors import Refused
 from hengio.targets.lexing import TOKENS, Dialect
 
@@ -41,19 +42,24 @@ class Statement:
 
     text: str
     sources: tuple[str | int, ...]
+    asks_by_place: bool = False
+    """Whether it has a `?` left that no named parameter stands for."""
 
     def values(self, parameters: Parameters, *, place: str) -> list[Any]:
         """One value for each placeholder, in order. `Refused` names what is missing in `place`; never a value."""
         if isinstance(parameters, Mapping):
-            return [self._named(parameters, source, place) for source in self.sources]
+            if self.asks_by_place:
+                has = "is an object" if parameters else "has no values"
+                raise Refused(
+                    f"{place} {has}, but the query has a `?`", hint="give a list, or write :name in the query"
+                )
+            return [self._named(parameters, str(source), place) for source in self.sources]
         needed = 1 + max((source for source in self.sources if isinstance(source, int)), default=-1)
         if needed != len(parameters):
             raise Refused(f"{place} has {len(parameters)} values, but the query has {needed} places for them")
         return [self._indexed(parameters, source, place) for source in self.sources]
 
-    def _named(self, parameters: Mapping[str, Any], source: str | int, place: str) -> Any:
-        if isinstance(source, int):
-            raise Refused(f"{place} is an object, but the query has a `?`", hint="write :name in the query")
+    def _named(self, parameters: Mapping[str, Any], source: str, place: str) -> Any:
         if source not in parameters:
             raise Refused(f"{place} has no `{source}`, which the query asks for", hint=f"it has {_listed(parameters)}")
         return parameters[source]
@@ -102,7 +108,7 @@ def prepare(query: str, dialect: Dialect, *, positional: bool) -> Statement:
     text = TOKENS[dialect].sub(written, query)
     if dialect == "mysql":
         text = text.replace("%", "%%").replace("\0", "%s")
-    return Statement(text, tuple(sources))
+    return Statement(text, tuple(sources), asks_by_place=not positional and asks_by_place(query))
 
 
 def _listed(parameters: Mapping[str, Any]) -> str:
