@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hengio import codec
 from hengio.model.call import CallFilter
+from hengio.model.event import Event
+from hengio.model.execution import StepStatus
 from hengio.model.outcome import Failure
 from hengio.settings import SandboxSettings, Settings
 from hengio.wiring.embedded import embedded
 from tests.support.guests import ECHO, SPIN, entry, reactor
 
+SAYS_AND_SPINS = reactor(
+    entry("(call $log (i32.const 1) (i32.const 0) (i32.const 1))" + SPIN),
+    imports='(import "hengio_v1" "log" (func $log (param i32 i32 i32)))',
+)
 SLOW = reactor("(func (local $i i32)" + "(loop (br_if 0 (local.tee $i (i32.const 0))))" * 7_000 + ")" + entry(ECHO))
 """On this Cranelift works for a second."""
 
@@ -81,3 +89,33 @@ async def test_a_limit_over_its_ceiling_is_refused_with_the_setting(tmp_path: Pa
     found = await failure(tmp_path, {"module_id": "echo", field: 21}, sandbox=SandboxSettings(**{setting: 20}))
     assert found.message.startswith(f"{field} asks for 21")
     assert f"the setting sandbox.{setting}" in found.details["hint"]
+
+
+@pytest.mark.requirement("R13.5", "R8.1", "H5.7")
+@pytest.mark.parametrize("beside", [(), ("other",)], ids=["alone", "in a branch"])
+async def test_a_step_that_is_cancelled_keeps_its_log_and_what_it_used(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    branches = [{"id": name, "type": "wasm", "config": {"module_id": "talker"}} for name in ("a", *beside)]
+    echo = {"module_id": "echo", "input": {"next_steps": ["a", *beside]}}
+    steps = [{"id": "root", "type": "wasm", "config": echo, "next": ["a", *beside]}, *branches]
+    async with embedded(Settings(data_dir=tmp_path)) as system:
+        module = await system.modules.register("talker", "1.0.0", SAYS_AND_SPINS)
+        await system.modules.register("echo", "1.0.0", reactor(entry(ECHO)))
+        stored, _ = await system.jobs.apply({"name": "j", "steps": steps})
+        heard = 0
+
+        def hear(event: Event) -> None:
+            nonlocal heard
+            heard += event.type == "step.log"
+            if heard == len(branches):
+                cancels.append(asyncio.ensure_future(system.executions.cancel(event.execution_id, by="me")))
+                heard = 0
+
+        cancels: list[asyncio.Future[Any]] = []
+        finished = await system.jobs.run(stored, given={}, on_event=hear)
+        await asyncio.gather(*cancels)
+        calls = await system.storage.calls.find(CallFilter(module_ids=(module.id,), outcomes=("cancelled",)), limit=5)
+    runs = [run for run in finished.runs if run.step_id != "root"]
+    details = [codec.decode(run.detail) for run in runs if run.detail is not None]
+    assert [run.status for run in runs] == [StepStatus.CANCELLED] * len(branches)
+    assert [(len(detail["logs"]), detail["fuel_used"] > 0) for detail in details] == [(1, True)] * len(branches)
+    assert len(calls) == len(branches)

@@ -143,8 +143,11 @@ async def test_cancelling_the_task_ends_the_guest(sandbox: WasmtimeSandbox, code
     task = asyncio.create_task(sandbox.call(call, fetching(guest)))
     await until(lambda: any(running.call is call for running in sandbox.running()))
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError) as raised:
         await task
+    (outcome,) = raised.value.args
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert outcome.fuel_used > 0
     await until(lambda: all(running.call is not call for running in sandbox.running()))
 
 

@@ -172,8 +172,10 @@ async def test_a_cancelled_call_ends_at_once(processes: ProcessSandbox) -> None:
     task = await spinning(processes, timeout_seconds=60.0)
     task.cancel()
     began = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError) as raised:
         await task
+    (outcome,) = raised.value.args
+    assert (outcome.kind, outcome.fuel_exact, len(outcome.logs)) == (OutcomeKind.CANCELLED, False, 1)
     assert (await called(processes, reactor(entry(ECHO)))).kind is OutcomeKind.SUCCEEDED
     assert time.monotonic() - began < LONG_SECONDS
 

@@ -148,7 +148,8 @@ class Sandbox(Protocol):
     async def call(self, call: Call, fetch: Fetch) -> Outcome:
         """Run one call. `fetch` yields the binary when it is not in the cache; the digest is checked against
         it before anything is compiled (R14.4), a mismatch is `module_refused`. Cancelling the awaiting task
-        ends the guest at its next check and is raised as `CancelledError`."""
+        ends the guest at its next check and is raised as `CancelledError`; if the guest had begun, the `Outcome` is its
+        argument."""
         ...
 
     def statistics(self) -> SandboxStatistics:

@@ -60,6 +60,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
 
 
 class StepType(Protocol):
-    """Runs the steps of one type. A step that fails is a result, never an exception; cancelling ends it promptly."""
+    """Runs the steps of one type. A step that fails is a result, never an exception; cancelling ends it promptly, and
+    the `CancelledError` may have as its argument the `StepResult` as far as it came."""
 
     async def run(self, request: StepRequest) -> StepResult: ...

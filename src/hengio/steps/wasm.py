@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -21,7 +22,7 @@ from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
 from hengio.model.grant import Grant
 from hengio.model.module import Limits, Module
-from hengio.model.outcome import Outcome
+from hengio.model.outcome import Failure, Outcome, OutcomeKind
 from hengio.model.step import Step
 from hengio.model.tape import Origin, Tape, TapeMode
 from hengio.sandbox.host.outside import Capabilities, Note, Scope, ScopedOutside, imported
@@ -35,6 +36,9 @@ ENCODED = ("input", "params")
 MOST_PLANS = 10_000
 RESERVE = 0.25
 """Seconds before the step's own limit at which a call ends, at most: then the sandbox still tells how far it came."""
+CANCELLED = Outcome(kind=OutcomeKind.CANCELLED, failure=Failure("cancelled", "the call was cancelled"))
+_LAST_SECONDS = 1.0
+"""How long a cancelled step may still write down what its module was denied."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
 log = structlog.get_logger("hengio.modules")
 
@@ -134,6 +138,8 @@ class WasmStep:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
             return verdict.refused(error, f"{module.name}@{module.version}", module)
+        except asyncio.CancelledError as error:
+            raise asyncio.CancelledError(await self._cut_short(error, module, config, request, outside)) from None
         left_out = frozenset[Grant]() if outside is None else frozenset(outside.left_out)
         await self._audit(outcome, module, request, left_out)
         result = verdict.judged(outcome, module, config, request.context, left_out=left_out)
@@ -142,6 +148,22 @@ class WasmStep:
         return await self._taped(
             result, outcome.tape, module, config, request, end=None if left is None else now + left
         )
+
+    async def _cut_short(
+        self,
+        error: asyncio.CancelledError,
+        module: Module,
+        config: WasmConfig,
+        request: StepRequest,
+        outside: ScopedOutside | None,
+    ) -> StepResult:
+        """What is known of a call that was cancelled; nothing but its module, if the guest had not begun."""
+        outcome = error.args[0] if error.args and isinstance(error.args[0], Outcome) else CANCELLED
+        left_out = frozenset[Grant]() if outside is None else frozenset(outside.left_out)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._audit(outcome, module, request, left_out)
+        return verdict.judged(outcome, module, config, request.context, left_out=left_out)
 
     def _mode(self, config: WasmConfig) -> TapeMode:
         if self._tapes is None:

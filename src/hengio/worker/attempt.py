@@ -61,7 +61,10 @@ class Attempts:
     rehearsal: Rehearsal | None = None
 
     async def run(self, ready: Ready, *, execution: Execution, job: Job, left_seconds: float) -> Ran:
-        """Run the step and describe how it ended; the caller numbers and journals the row."""
+        """Run the step and describe how it ended; the caller numbers and journals the row.
+
+        Cancelling is raised as `CancelledError`, with the `Ran` as its argument if the step had begun.
+        """
         started = self.clock.now()
         if (why := self.masks.locked(ready.step, ready.context)) is not None:
             result = StepResult(kind="failed", failure=Failure("key_missing", why), retryable=True)
@@ -76,7 +79,10 @@ class Attempts:
             data = {"visit": ready.visit, "attempt": ready.attempt, "type": ready.step.type, "name": ready.step.name}
             self.tell("step.started", execution.id, ready.step.id, data)
         request = self._request(ready, execution, job, left_seconds)
-        result = await self._result(request)
+        try:
+            result = await self._result(request)
+        except asyncio.CancelledError as error:
+            raise asyncio.CancelledError(await self._cut_short(error, ready, request, started)) from None
         return await self._ran(ready, execution, started=started, result=await self._masked(result, request))
 
     def lost(self, ready: Ready, *, execution: Execution) -> Ran:
@@ -91,6 +97,15 @@ class Attempts:
         """The row of an attempt that was cancelled because a sibling branch failed or the execution ended."""
         result = StepResult(kind="cancelled", failure=Failure("cancelled", "the step was cancelled"))
         return Ran(self._row(ready, execution, started=started, status=StepStatus.CANCELLED, result=result), None)
+
+    async def _cut_short(self, error: asyncio.CancelledError, ready: Ready, request: StepRequest, started: int) -> Ran:
+        """The same, with what the step told of how far it came."""
+        told = error.args[0] if error.args and isinstance(error.args[0], StepResult) else StepResult()
+        failure = Failure("cancelled", "the step was cancelled")
+        result = StepResult(kind="cancelled", failure=failure, detail=told.detail, module_id=told.module_id)
+        result = await self._masked(result, request)
+        row = self._row(ready, request.execution, started=started, status=StepStatus.CANCELLED, result=result)
+        return Ran(row, None)
 
     def _condition(self, ready: Ready) -> bool | StepResult:
         if ready.step.condition is None:

@@ -43,6 +43,11 @@ class Interrupted(Exception):
     """A cancel came while steps were waited for."""
 
 
+def _known(error: BaseException) -> Ran | None:
+    """What the error says of a step that was cancelled."""
+    return error.args[0] if error.args and isinstance(error.args[0], Ran) else None
+
+
 class LostClaim(Exception):
     """The execution is somebody else's now: nothing more may be written by this worker."""
 
@@ -110,7 +115,7 @@ class Passage:
             await self._alone(due[0], now)
             return None
         for ready in due:
-            self.tasks[asyncio.create_task(self._attempt(ready))] = (ready, now)
+            self.tasks[asyncio.create_task(self._beside(ready))] = (ready, now)
         if self.tasks:
             await self._take_in(until=later)
             return None
@@ -133,8 +138,8 @@ class Passage:
         """One step with nothing beside it: it needs no task of its own."""
         try:
             ran = await self._interruptible(self._attempt(ready))
-        except Interrupted:
-            ran = self.attempts.cancelled(ready, execution=self.execution, started=now)
+        except Interrupted as cut:
+            ran = _known(cut) or self.attempts.cancelled(ready, execution=self.execution, started=now)
             assert self._cancelled is not None
             self.walk.stop(ExecutionState.CANCELLED, self._cancelled)
         await self.commit([ran])
@@ -146,15 +151,24 @@ class Passage:
         self._waiting = task
         try:
             return await work
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if not self._interrupted or task.cancelling() > 1:  # the worker stops: that is for the runner to see
                 raise
-            raise Interrupted from None
+            raise Interrupted(*error.args) from None
         finally:
             self._waiting = None
             if self._interrupted:
                 self._interrupted = False
                 task.uncancel()
+
+    async def _beside(self, ready: Ready) -> Ran:
+        """An attempt in a task of its own: cancelled after the step began, it still ends in what is known."""
+        try:
+            return await self._attempt(ready)
+        except asyncio.CancelledError as error:
+            if (ran := _known(error)) is None:
+                raise
+            return ran
 
     async def _attempt(self, ready: Ready) -> Ran:
         if ready.due_at and (wait := (ready.due_at - self.clock.now()) / SECOND) > 0:

@@ -220,10 +220,10 @@ class Conversation:
     def _lost(self, worker: Worker, error: Exception) -> Outcome:
         """The outcome of a call whose process gave none: what is known on this side."""
         guest = self.guest
-        if guest.cancelled:
-            return _cancelled()
         worker.stop()
-        if monotonic() >= self._end:
+        if guest.cancelled:
+            stop = Stop(OutcomeKind.CANCELLED, "cancelled", "the call was cancelled")
+        elif monotonic() >= self._end:
             seconds = self._call.limits.timeout_seconds
             stop = Stop(OutcomeKind.TIMED_OUT, "timed_out", f"the call took longer than {seconds:g} s")
         else:

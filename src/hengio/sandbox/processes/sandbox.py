@@ -21,7 +21,7 @@ from hengio.sandbox.processes.pool import Pool
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
-from hengio.sandbox.wasmtime.around import last_word, may_repeat, patience, ready
+from hengio.sandbox.wasmtime.around import cut_short, last_word, may_repeat, patience, ready
 from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.library import Library, SandboxSettings
 
@@ -93,7 +93,7 @@ class ProcessSandbox:
             return await self._threads.submit(lambda: self._hold(conversation))
         except asyncio.CancelledError:
             conversation.cancel()
-            raise
+            raise await cut_short(conversation.guest) from None
 
     def _hold(self, conversation: Conversation) -> Outcome:
         self._running.add(conversation)
@@ -107,6 +107,7 @@ class ProcessSandbox:
                 finally:
                     (self._pool.back if well else self._pool.retire)(worker)
                 if ended is not None:
+                    conversation.guest.ended = ended.outcome
                     return ended.outcome
             raise Unavailable("a process for guests did not take its call")
         finally:

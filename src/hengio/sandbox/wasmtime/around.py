@@ -15,8 +15,12 @@ from hengio.sandbox.protocol import Call
 from hengio.sandbox.wasmtime.attempt import Runnable
 from hengio.sandbox.wasmtime.compile import Compiled
 from hengio.sandbox.wasmtime.config import BETTER, Tier
+from hengio.sandbox.wasmtime.engine import TICK_SECONDS
+from hengio.sandbox.wasmtime.guest import Guest
 
 Loaded = TypeVar("Loaded")
+PATIENCE_SECONDS = 1.0
+"""How long a cancelled call is waited for: most end within a tick."""
 
 
 def ended_before(kind: OutcomeKind, code: str, message: str) -> Outcome:
@@ -71,3 +75,14 @@ def misfit(compiled: Runnable, call: Call) -> Outcome | None:
         message = f"the module declares {needed} bytes of memory at least, more than the limit of {limit}"
         return ended_before(OutcomeKind.OUT_OF_MEMORY, "out_of_memory", message)
     return None
+
+
+async def cut_short(guest: Guest) -> asyncio.CancelledError:
+    """What is raised for a cancelled call: with its outcome, which comes when the guest has noticed the cancel. Without
+    one if the guest had not begun, or does not notice."""
+    guest.cancel()
+    for _ in range(round(PATIENCE_SECONDS / TICK_SECONDS)):
+        if not guest.started or guest.ended is not None:
+            break
+        await asyncio.sleep(TICK_SECONDS)
+    return asyncio.CancelledError(*(() if guest.ended is None else (guest.ended,)))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hengio.model.grant import Grant
-from hengio.model.outcome import OutcomeKind
+from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.host.context import ContextCalls
 from hengio.sandbox.host.log import Lines, Logs
 from hengio.sandbox.host.outside import DENIED
@@ -62,6 +62,7 @@ class Guest:
         "context",
         "deadline",
         "denials",
+        "ended",
         "host_calls",
         "io_calls",
         "mapped_bytes",
@@ -89,6 +90,8 @@ class Guest:
         self.wrote = False
         self.denials: dict[Grant, None] = {}
         self.cancelled = False
+        self.ended: Outcome | None = None
+        """How the call ended, told on the thread that it ran on."""
         self.started = self.deadline = 0.0
         self.context = self.memory = self._start = 0
         self._known_size = -1

@@ -13,7 +13,7 @@ from hengio.model.outcome import Outcome, OutcomeKind
 from hengio.sandbox.protocol import Call, Fetch
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.sandbox.threads import Threads
-from hengio.sandbox.wasmtime.around import last_word, may_repeat, misfit, patience, ready
+from hengio.sandbox.wasmtime.around import cut_short, last_word, may_repeat, misfit, patience, ready
 from hengio.sandbox.wasmtime.artefacts.store import Artefacts
 from hengio.sandbox.wasmtime.attempt import Runnable
 from hengio.sandbox.wasmtime.compiling.source import CodeSource
@@ -66,10 +66,13 @@ class WasmtimeSandbox:
     async def _run(self, compiled: Runnable, guest: Guest) -> Outcome:
         self.library.tally.call(compiled.engine.tier)
         try:
-            return await self._threads.submit(lambda: perform(compiled, guest, witness=self._witness))
+            return await self._threads.submit(lambda: self._perform(compiled, guest))
         except asyncio.CancelledError:
-            guest.cancel()
-            raise
+            raise await cut_short(guest) from None
+
+    def _perform(self, compiled: Runnable, guest: Guest) -> Outcome:
+        guest.ended = outcome = perform(compiled, guest, witness=self._witness)
+        return outcome
 
     async def _once_more(self, outcome: Outcome, compiled: Runnable, guest: Guest) -> Outcome:
         """The same call on optimised code, which counts fuel a little differently and is what a limit is measured by.
