@@ -13,6 +13,7 @@ from hengio.service.executions import Again
 from hengio.steps.protocol import StepRequest, StepResult
 from hengio.storage.protocol import Storage
 from tests.support.builders import a_job, a_step
+from tests.support.clock import MovableClock
 from tests.support.storages import put_job
 from tests.support.workplace import Hold, Workplace, done, working
 
@@ -55,6 +56,23 @@ async def test_a_dead_letter_is_redriven_from_the_step_that_failed(storage: Stor
         assert list(rows) == ["a", "b", "c"]
         assert rows["b"].output is not None
         assert codec.decode(rows["b"].output) == {"input": {"day": 1}, "a": "a"}
+
+
+@pytest.mark.requirement("H3.8", "H5.9")
+async def test_a_rerun_on_another_day_has_the_date_of_the_first_execution(storage: Storage) -> None:
+    clock, step, dates = MovableClock(), Broken(), []
+
+    async def dated(request: StepRequest) -> StepResult:
+        dates.append(request.context.base["execution_date"])
+        return done("a")
+
+    async with working(storage, {"a": dated, "b": step}, clock=clock) as place:
+        ended = await dead(place, storage)
+        for _ in range(2):
+            clock.advance(86_400)
+            ended = await again(place, ended, Again(whole=True))
+    assert len(dates) == 3
+    assert len(set(dates)) == 1
 
 
 @pytest.mark.requirement("H5.4")

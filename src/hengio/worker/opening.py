@@ -7,17 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hengio import codec
-from hengio.clock import SECOND, to_datetime, to_iso
+from hengio.clock import SECOND, Micros, to_datetime, to_iso
 from hengio.model.execution import Execution
 from hengio.model.job import Job
 from hengio.model.schedule import ZONE
 
 
-def opening(execution: Execution, job: Job) -> dict[str, Any]:
+def opening(execution: Execution, job: Job, *, begun_at: Micros | None = None) -> dict[str, Any]:
     """The roots of templates that belong to the execution itself (H3.8). Its date is that of its nominal time, or of
-    when it was begun, in the time zone of the job's schedule."""
+    when it was begun, in the time zone of the job's schedule. A rerun's is that of the first execution of its line,
+    which was begun at `begun_at`."""
     sent = {} if execution.webhook is None else {"webhook": codec.decode(execution.webhook)}
-    started = execution.nominal_time if execution.nominal_time is not None else execution.created_at
+    begun = execution.created_at if begun_at is None else begun_at
+    started = execution.nominal_time if execution.nominal_time is not None else begun
     return {
         "input": codec.decode(execution.input),
         **sent,

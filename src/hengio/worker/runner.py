@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
-from hengio.clock import SECOND, Clock
+from hengio.clock import SECOND, Clock, Micros
 from hengio.definition.context import Context
 from hengio.dispatch.events import Events
 from hengio.dispatch.protocol import Delivery
@@ -159,7 +160,7 @@ class Runner:
             return await self._give_up(execution, ExecutionState.FAILED, Failure("definition_gone", error.message))
         if claimed.revision > self.variables.revision:
             await self.variables.load(claimed.revision)
-        passage = self._passage(execution, job)
+        passage = self._passage(execution, job, begun_at=await self._begun_at(execution))
         if execution.claim > 1 or execution.rerun_of is not None:
             try:
                 await self._replay(passage)
@@ -180,10 +181,21 @@ class Runner:
         finally:
             del self.passages[execution.id]
 
-    def _passage(self, execution: Execution, job: Job) -> Passage:
+    async def _begun_at(self, execution: Execution) -> Micros:
+        """When the first execution of its line was begun (H5.9); of one that is gone, this one."""
+        if execution.root_id == execution.id:
+            return execution.created_at
+        with suppress(NotFound):
+            return (await self.storage.executions.load(execution.root_id)).created_at
+        return execution.created_at
+
+    def _passage(self, execution: Execution, job: Job, *, begun_at: Micros) -> Passage:
         seen = self.variables.of(execution.job_id)
         context = Context(
-            base=opening(execution, job), admin=seen.variables, secret_names=seen.secret_names, locked=seen.locked
+            base=opening(execution, job, begun_at=begun_at),
+            admin=seen.variables,
+            secret_names=seen.secret_names,
+            locked=seen.locked,
         )
         return Passage(
             execution=execution,
