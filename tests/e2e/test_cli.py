@@ -68,7 +68,7 @@ def test_the_demo_runs_every_step_on_real_data_and_tells_its_results(tmp_path: P
     steps = {step["id"]: step for step in told["steps"]}
     assert [step["status"] for step in told["steps"]] == ["success"] * 8
     assert steps["clean"]["fuel"] > 1_000_000
-    assert steps["clean"]["output"]["summary"]["read"] == 10_000
+    assert steps["clean"]["output_shape"]["summary"]["read"] == 10_000
     assert steps["score"]["next_steps"] == ["alerts_table"]
     assert Path(told["results"]["report"]).read_bytes()[:2] == b"PK"
 
@@ -313,7 +313,10 @@ def test_job_run_shows_what_the_job_put_out_and_whole_outputs_when_asked(tmp_pat
     )
     common = ["job", "run", job, "--input", given, "--module", f"echo={module}", "--data-dir", tmp_path / "d"]
     assert '"input": "[9 items]"' in hengio(*common).stdout.decode()
-    assert answer(hengio(*common, "--full", "--json"))["steps"][0]["output"]["input"] == [*range(9)]
+    [short], [whole] = (answer(hengio(*common, *more, "--json"))["steps"] for more in ((), ("--full",)))
+    assert whole["output"]["input"] == [*range(9)]
+    assert (short["output_shape"]["input"], "output" in short) == ("[9 items]", False)
+    assert short["started_at"] <= short["completed_at"]
 
 
 def test_trying_and_inspecting_a_module_log_nothing_beside_their_answer(tmp_path: Path) -> None:

@@ -123,17 +123,16 @@ async def described(desk: Desk, execution_id: str, *, full: bool) -> tuple[Shown
     found = await desk.executions.show(execution_id)
     told = document(found.execution, found.name)
     given = codec.decode(found.execution.input)
-    told["input"] = given if full else summary.digest(given)
+    told |= summary.readable("input", given, full=full)
     if found.execution.webhook is not None:
-        sent = codec.decode(found.execution.webhook)
-        told["webhook"] = sent if full else summary.digest(sent)
+        told |= summary.readable("webhook", codec.decode(found.execution.webhook), full=full)
     told["steps"] = []
     for run in found.runs:
         try:
             output = await desk.executions.output(run)
         except HengioError as error:
             output = {"missing": error.message}
-        told["steps"].append(summary.step(run, output if full else summary.digest(output)))
+        told["steps"].append(summary.step(run, output, full=full))
     told["standing"] = [
         {
             "step": one.step_id,
@@ -184,8 +183,8 @@ def _present_step(console: Console, one: dict[str, Any], *, full: bool) -> None:
         console.print(said(f"    {failure['code']}: {failure['message']}", style="red"), soft_wrap=True)
     if "masked" in one:
         console.print(said(f"    sensitive values masked: {one['masked']}", style="dim"), soft_wrap=True)
-    if one["output"] is not None:
-        text = codec.encode(one["output"]).decode()
+    if (output := summary.shown(one, "output")) is not None:
+        text = codec.encode(output).decode()
         console.print(
             said(f"    {text if full or len(text) <= 400 else text[:400] + '…'}", style="dim"), soft_wrap=True
         )

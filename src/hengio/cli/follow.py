@@ -15,6 +15,7 @@ from rich.text import Text
 from hengio import codec
 from hengio.cli.marks import LEVELS, MARKS
 from hengio.cli.present import assembled, document, said
+from hengio.cli.summary import shown
 from hengio.cli.tape import replaying
 from hengio.model.event import Event
 from hengio.model.job import Job
@@ -97,10 +98,10 @@ class Follower:
 
     def show_output(self, answer: dict[str, Any], *, place: Callable[[str], str]) -> None:
         """What the last step that has one put out, unless the job failed, and the files that were written."""
-        last = next((step for step in reversed(answer["steps"]) if step["output"] is not None), None)
+        last = next((step for step in reversed(answer["steps"]) if shown(step, "output") is not None), None)
         if last is not None and answer["status"] == "success" and not self._console.quiet:
             self._console.print(said(f"output of {last['id']}", style="dim"))
-            self._console.print(document(codec.encode(last["output"])), soft_wrap=True)
+            self._console.print(document(codec.encode(shown(last, "output"))), soft_wrap=True)
         for path in answer["files"]:
             self._console.print(said(f"wrote {place(path)}", style="dim"), soft_wrap=True)
 

@@ -61,7 +61,7 @@ async def _told(stage: Stage, stored: StoredJob, done: Rehearsed, *, full: bool)
     steps = []
     for run in done.runs:
         output = await stage.jobs.output(run)
-        steps.append(summary.step(run, output if full else summary.digest(output)))
+        steps.append(summary.step(run, output, full=full))
     told: dict[str, Any] = {
         "job": stored.job.name,
         "status": done.ended.state.value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hengio import codec
+from hengio.clock import to_iso
 from hengio.codec import Json
 from hengio.model.execution import ExecutionState, StepRun
 from hengio.service.jobs import Finished, JobService
@@ -23,7 +24,8 @@ def exit_code(state: ExecutionState) -> int:
 async def summary(jobs: JobService, finished: Finished, *, full: bool = False) -> dict[str, Any]:
     """`{"execution_id", "job", "job_version", "status", "duration_ms", "steps": […], "files": […], "failure"}`.
 
-    Outputs are made short enough to read, or whole with `full`. `files` are the keys that steps wrote.
+    Of outputs that are too long to read the shape is told instead, but for `full`. `files` are the keys of files that
+    steps wrote.
     """
     execution = finished.execution
     ended = execution.finished_at or execution.created_at
@@ -38,15 +40,15 @@ async def summary(jobs: JobService, finished: Finished, *, full: bool = False) -
     }
     for run in finished.runs:
         output = await jobs.output(run)
-        answer["steps"].append(step(run, output if full else digest(output)))
+        answer["steps"].append(step(run, output, full=full))
         answer["files"] += [key for key in _written(output, execution.id) if key not in answer["files"]]
     if execution.failure is not None:
         answer["failure"] = codec.decode(codec.encode(execution.failure))
     return answer
 
 
-def step(run: StepRun, output: Json) -> dict[str, Any]:
-    """A step run with its output, as documents show it."""
+def step(run: StepRun, output: Json, *, full: bool = False) -> dict[str, Any]:
+    """A step run with its output, as documents show it; `output_shape` stands for one that is too long to read."""
     detail: dict[str, Any] = {} if run.detail is None else codec.decode(run.detail)
     shown: dict[str, Any] = {
         "id": run.step_id,
@@ -54,10 +56,12 @@ def step(run: StepRun, output: Json) -> dict[str, Any]:
         "kind": run.kind,
         "visit": run.visit,
         "attempt": run.attempt,
+        "started_at": to_iso(run.started_at),
+        "completed_at": to_iso(run.completed_at),
         "duration_ms": round((run.completed_at - run.started_at) / 1000, 3),
         "fuel": detail.get("fuel_used"),
         "fuel_exact": detail.get("fuel_exact"),
-        "output": output,
+        **readable("output", output, full=full),
         "output_bytes": run.output_size,
     }
     if run.failure is not None:
@@ -73,6 +77,17 @@ def step(run: StepRun, output: Json) -> dict[str, Any]:
     if "logs" in detail:
         shown["logs"] = detail["logs"]
     return shown
+
+
+def readable(name: str, value: Json, *, full: bool = False) -> dict[str, Json]:
+    """The value under its name, or under `NAME_shape` what it looks like if it is too long to read."""
+    shape = value if full else digest(value)
+    return {name: value} if shape == value else {f"{name}_shape": shape}
+
+
+def shown(told: dict[str, Any], name: str) -> Json:
+    """For people: what `readable` put into a document, either way."""
+    return told.get(name, told.get(f"{name}_shape"))
 
 
 def _written(output: Json, execution_id: str) -> list[str]:
