@@ -18,6 +18,7 @@ from hengio.cli.present import assembled, escape, print_json, said, terminal
 from hengio.cli.when import moment, shown
 from hengio.clock import to_iso
 from hengio.errors import HengioError, Refused
+from hengio.lifecycle import telling
 from hengio.model.event import Event
 from hengio.model.execution import Execution, ExecutionFilter, ExecutionState
 from hengio.service.executions import Again, Cancelled, Shown
@@ -68,7 +69,7 @@ def show_list(found: list[Execution], names: dict[str, str], *, as_json: bool, n
             tables.state(one.state.value),
             one.trigger,
             shown(one.created_at),
-            "" if one.finished_at is None else f"{(one.finished_at - one.created_at) / 1e6:,.2f} s",
+            "" if one.finished_at is None else summary.took(**telling.times(one, until=one.finished_at)),
             "" if one.failure is None else one.failure.code,
         )
         for one in found
@@ -147,13 +148,14 @@ async def described(desk: Desk, execution_id: str, *, full: bool) -> tuple[Shown
 
 def present(found: Shown, told: dict[str, Any], *, full: bool) -> None:
     """An execution for people."""
-    console, execution = terminal(), found.execution
+    console, execution, ended = terminal(), found.execution, found.execution.finished_at
     console.print(
         assembled((found.name, "bold"), f" version {execution.job_version}  ", tables.state(execution.state.value))
     )
     for label, value in (
         ("execution", execution.id),
         ("begun", f"{shown(execution.created_at)} UTC, {execution.trigger} by {execution.started_by or 'hengio'}"),
+        ("took", None if ended is None else summary.took(**telling.times(execution, until=ended))),
         ("rerun of", execution.rerun_of),
         ("redriven as", execution.redriven_as),
         ("crashes", execution.crashes or None),

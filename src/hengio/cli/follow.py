@@ -15,7 +15,7 @@ from rich.text import Text
 from hengio import codec
 from hengio.cli.marks import LEVELS, MARKS
 from hengio.cli.present import assembled, document, said
-from hengio.cli.summary import shown
+from hengio.cli.summary import shown, took
 from hengio.cli.tape import replaying
 from hengio.model.event import Event
 from hengio.model.job import Job
@@ -112,7 +112,7 @@ class Follower:
         self._console.print(
             assembled(
                 (f"{answer['status']} ", "bold green" if good else "bold red"),
-                f"in {answer['duration_ms'] / 1000:.2f} s",
+                f"in {took(answer['duration_ms'], answer['waited_ms'])}",
                 (f"   execution {answer['execution_id']}", "dim"),
             ),
             soft_wrap=True,

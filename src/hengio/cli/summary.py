@@ -7,6 +7,7 @@ from typing import Any
 from hengio import codec
 from hengio.clock import to_iso
 from hengio.codec import Json
+from hengio.lifecycle import telling
 from hengio.model.execution import ExecutionState, StepRun
 from hengio.service.jobs import Finished, JobService
 
@@ -14,6 +15,14 @@ EXIT_CODES = {ExecutionState.SUCCESS: 0, ExecutionState.CANCELLED: 11}
 FAILED_EXIT = 10
 SHOWN_ITEMS = 5
 SHOWN_TEXT = 200
+WORTH_MS = 1_000
+"""Less waiting is not told to people."""
+
+
+def took(duration_ms: float, waited_ms: float) -> str:
+    """For people: `0.01 s`, and where it is worth a word `0.01 s after waiting 165.20 s`."""
+    waited = f" after waiting {waited_ms / 1000:,.2f} s" if waited_ms >= WORTH_MS else ""
+    return f"{duration_ms / 1000:,.2f} s{waited}"
 
 
 def exit_code(state: ExecutionState) -> int:
@@ -22,7 +31,8 @@ def exit_code(state: ExecutionState) -> int:
 
 
 async def summary(jobs: JobService, finished: Finished, *, full: bool = False) -> dict[str, Any]:
-    """`{"execution_id", "job", "job_version", "status", "duration_ms", "steps": […], "files": […], "failure"}`.
+    """`{"execution_id", "job", "job_version", "status", "duration_ms", "waited_ms", "steps": […], "files": […]}`, and
+    `failure` where it failed.
 
     Of outputs that are too long to read the shape is told instead, but for `full`. `files` are the keys of files that
     steps wrote.
@@ -34,7 +44,7 @@ async def summary(jobs: JobService, finished: Finished, *, full: bool = False) -
         "job": finished.job.job.name,
         "job_version": finished.job.version,
         "status": execution.state.value,
-        "duration_ms": round((ended - execution.created_at) / 1000, 3),
+        **{name: round(value, 3) for name, value in telling.times(execution, until=ended).items()},
         "steps": [],
         "files": [],
     }

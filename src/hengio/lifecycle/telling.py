@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from hengio import codec
-from hengio.clock import SECOND
-from hengio.model.execution import StepRun
+from hengio.clock import SECOND, Micros
+from hengio.model.execution import Execution, StepRun
+
+
+def times(execution: Execution, *, until: Micros) -> dict[str, float]:
+    """How long it ran, from when a worker first took it `until` then, and how long it waited for that, in ms."""
+    taken = until if execution.started_at is None else execution.started_at
+    scale = 1000 / SECOND
+    return {"duration_ms": (until - taken) * scale, "waited_ms": max(taken - execution.created_at, 0) * scale}
 
 
 def finished(run: StepRun) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _finished(run: StepRun) -> Event:
 
 def _ended(execution: Execution) -> Event:
     ended = execution.finished_at or execution.created_at
-    data: dict[str, Any] = {"state": execution.state.value, "duration_ms": (ended - execution.created_at) / 1000}
+    data: dict[str, Any] = {"state": execution.state.value, **telling.times(execution, until=ended)}
     if execution.failure is not None:
         data["failure"] = {"code": execution.failure.code, "message": execution.failure.message}
     return Event(type="execution.finished", execution_id=execution.id, at=ended, data=data)

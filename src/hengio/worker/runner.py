@@ -14,6 +14,7 @@ from hengio.definition.context import Context
 from hengio.dispatch.events import Events
 from hengio.dispatch.protocol import Delivery
 from hengio.errors import Corrupt, NotFound, Unavailable
+from hengio.lifecycle import telling
 from hengio.lifecycle.advance import Ended, Walk
 from hengio.lifecycle.journal import Journal
 from hengio.log import get_logger
@@ -259,18 +260,18 @@ class Runner:
         return Ended(state, failure)
 
     def _tell_end(self, execution: Execution, ended: Ended) -> None:
-        took = (self.clock.now() - execution.created_at) * 1000 / SECOND
+        times = telling.times(execution, until=self.clock.now())
         why = {} if ended.failure is None else {"code": ended.failure.code, "message": ended.failure.message}
         log.info(
             "execution_finished",
             execution_id=execution.id,
             job_id=execution.job_id,
             state=ended.state.value,
-            duration_ms=took,
+            **times,
             **({"failure": why} if why else {}),
         )
         if self.events.watched:
-            data: dict[str, Any] = {"state": ended.state.value, "duration_ms": took}
+            data: dict[str, Any] = {"state": ended.state.value, **times}
             if why:
                 data["failure"] = why
             self.attempts.tell("execution.finished", execution.id, None, data)
