@@ -240,7 +240,11 @@ async def test_a_job_that_is_deleted_is_gone_its_name_free_and_its_executions_ar
     assert (await put_job(storage)).id != stored.id
     assert await storage.executions.load(execution.id) == execution
     assert (await storage.jobs.version(stored.id, 1)).job == stored.job
-    assert (await storage.jobs.names([stored.id]))[stored.id].startswith("job (deleted")
+    name = (await storage.jobs.names([stored.id]))[stored.id]
+    assert name.startswith("job (deleted")
+    for called in (stored.id, name, "job"):
+        assert await storage.jobs.deleted(called) == [stored.id]
+    assert await storage.jobs.deleted("jo%") == []
 
 
 async def test_a_job_with_an_execution_that_is_not_over_can_not_be_deleted(storage: Storage) -> None:

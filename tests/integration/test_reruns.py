@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hengio import codec
-from hengio.errors import Conflict
+from hengio.errors import Conflict, NotFound, Refused
 from hengio.model.execution import Execution, ExecutionState
 from hengio.model.outcome import Failure
 from hengio.model.policy import Retry
@@ -73,6 +73,27 @@ async def test_a_rerun_on_another_day_has_the_date_of_the_first_execution(storag
             ended = await again(place, ended, Again(whole=True))
     assert len(dates) == 3
     assert len(set(dates)) == 1
+
+
+@pytest.mark.requirement("H5.4")
+async def test_dead_letters_of_a_deleted_job_are_found_and_not_among_those_that_can_be_redriven(
+    storage: Storage,
+) -> None:
+    async with working(storage, {"b": Broken()}) as place:
+        for number in range(2):
+            gone = await dead(place, storage)
+            await storage.jobs.delete(gone.job_id, at=number)
+        stays = await dead(place, storage)
+        assert await place.executions.job_id("job") == stays.job_id
+        await storage.jobs.delete(stays.job_id, at=3)
+        with pytest.raises(Refused, match="3 jobs called 'job' were deleted"):
+            await place.executions.job_id("job")
+        assert await place.executions.job_id(gone.job_id) == gone.job_id
+        [found] = await place.executions.dead_letters(job_id=gone.job_id, limit=5)
+        assert found.id == gone.id
+        assert await place.executions.dead_letters(living=True, limit=5) == []
+        with pytest.raises(NotFound):
+            await place.executions.job_id("nothing")
 
 
 @pytest.mark.requirement("H5.4")

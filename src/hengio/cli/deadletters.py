@@ -70,7 +70,7 @@ def redrive(
     report: Report[Redriven] = Report(_redriven, as_json=as_json, counted=every)
 
     async def run(desk: Desk) -> None:
-        async for one in _chosen(desk, execution_ids, job=job, every=every):
+        async for one in _chosen(desk, execution_ids, job=job, every=every, living=job is None):
             [done] = await desk.executions.redrive([one], how, by=person())
             report.tell(done, f"→ {done.redriven_as}", done.problem)
 
@@ -122,16 +122,20 @@ def _check_asked(execution_ids: list[str], *, every: bool) -> None:
         raise Refused("name dead letters, or say --all", hint="hengio deadletter list shows them")
 
 
-async def _chosen(desk: Desk, execution_ids: list[str], *, job: str | None, every: bool) -> AsyncIterator[str]:
+async def _chosen(
+    desk: Desk, execution_ids: list[str], *, job: str | None, every: bool, living: bool = False
+) -> AsyncIterator[str]:
     """Those named; or all, page by page behind the last one seen, so that one that stays is not met again."""
     for one in execution_ids:
         yield one
     job_id, before = await _job_id(desk, job), None
-    while every and (page := await desk.executions.dead_letters(job_id=job_id, limit=PAGE, before=before)):
+    while every and (
+        page := await desk.executions.dead_letters(job_id=job_id, living=living, limit=PAGE, before=before)
+    ):
         for execution in page:
             yield execution.id
         before = page[-1]
 
 
 async def _job_id(desk: Desk, job: str | None) -> str | None:
-    return None if job is None else (await desk.storage.jobs.get(job)).id
+    return None if job is None else await desk.executions.job_id(job)

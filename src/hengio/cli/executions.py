@@ -42,7 +42,7 @@ def list_executions(wanted: Wanted, *, data_dir: Path | None, as_json: bool) -> 
     states = _states(wanted.states)
 
     async def find(desk: Desk) -> tuple[list[Execution], dict[str, str]]:
-        job_id = None if wanted.job is None else (await desk.storage.jobs.get(wanted.job)).id
+        job_id = None if wanted.job is None else await desk.executions.job_id(wanted.job)
         before = None if wanted.before is None else await desk.storage.executions.load(wanted.before)
         asked = ExecutionFilter(
             job_id=job_id,

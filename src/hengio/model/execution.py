@@ -86,7 +86,7 @@ class Execution(Struct, frozen=True, kw_only=True):
 class ExecutionFilter(Struct, frozen=True, kw_only=True):
     """Which executions are asked for; everything that is not given matches. `since` is inclusive, `until` is not.
 
-    `open_only`: of dead letters only those that were not redriven.
+    `open_only`: of dead letters only those that were not redriven; `living`: only of jobs that were not deleted.
     """
 
     job_id: str | None = None
@@ -94,6 +94,7 @@ class ExecutionFilter(Struct, frozen=True, kw_only=True):
     since: Micros | None = None
     until: Micros | None = None
     open_only: bool = False
+    living: bool = False
 
 
 EVERY = ExecutionFilter()

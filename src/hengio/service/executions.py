@@ -164,11 +164,28 @@ class ExecutionService:
         await self._audit("deadletter.discarded", execution_id, by=by)
 
     async def dead_letters(
-        self, *, job_id: str | None = None, limit: int, before: Execution | None = None
+        self, *, job_id: str | None = None, living: bool = False, limit: int, before: Execution | None = None
     ) -> list[Execution]:
-        """Dead letters that nobody has seen to, the newest first."""
-        wanted = ExecutionFilter(job_id=job_id, states=(ExecutionState.DEAD_LETTER,), open_only=True)
+        """Dead letters that nobody has seen to, the newest first; with `living` those that can be redriven, since their
+        jobs were not deleted."""
+        dead = (ExecutionState.DEAD_LETTER,)
+        wanted = ExecutionFilter(job_id=job_id, states=dead, open_only=True, living=living)
         return await self.storage.executions.recent(wanted, limit=limit, before=before)
+
+    async def job_id(self, id_or_name: str) -> str:
+        """The id of the job whose executions are asked for: one that is there, else one that was deleted, by the name
+        that it had. `NotFound`; `Refused` where several of that name were deleted."""
+        try:
+            return (await self.storage.jobs.get(id_or_name)).id
+        except NotFound:
+            match await self.storage.jobs.deleted(id_or_name):
+                case []:
+                    raise
+                case [only]:
+                    return only
+                case several:
+                    hint = f"name one by its id, the last one first: {', '.join(several[:5])}"
+                    raise Refused(f"{len(several)} jobs called '{id_or_name}' were deleted", hint=hint) from None
 
     async def output(self, run: StepRun) -> Json:
         """A step run's output, wherever it is stored; None without one."""

@@ -281,6 +281,10 @@ class JobStore(Protocol):
         """One version, also of a job that was deleted."""
         ...
 
+    async def deleted(self, id_or_name: str) -> list[str]:
+        """The ids of jobs that were deleted and have that id, are called so now or were before; the last one first."""
+        ...
+
     async def names(self, job_ids: Collection[str]) -> dict[str, str]:
         """The name of each job, also of those that were deleted."""
         ...

@@ -139,4 +139,6 @@ def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
         conditions.append(columns.created_at < wanted.until)
     if wanted.open_only:
         conditions.append(columns.redriven_as.is_(None))
+    if wanted.living:
+        conditions.append(columns.job_id.in_(select(tables.jobs.c.id).where(tables.jobs.c.deleted_at.is_(None))))
     return conditions

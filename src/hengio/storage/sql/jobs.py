@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Select, case, delete, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
@@ -64,6 +64,12 @@ class SqlJobs:
 
     async def delete(self, job_id: str, *, at: Micros) -> None:
         await self._database.write(lambda connection: _delete(connection, job_id, at))
+
+    async def deleted(self, id_or_name: str) -> list[str]:
+        called = or_(*(_jobs.c.name == name for name in (id_or_name, _gone(id_or_name, _jobs.c.id))))
+        query = select(_jobs.c.id).where(_jobs.c.deleted_at.is_not(None), or_(_jobs.c.id == id_or_name, called))
+        query = query.order_by(_jobs.c.deleted_at.desc(), _jobs.c.id.desc())
+        return list(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
 
     async def names(self, job_ids: Collection[str]) -> dict[str, str]:
         query = select(_jobs.c.id, _jobs.c.name).where(_jobs.c.id.in_(set(job_ids)))
@@ -124,6 +130,11 @@ def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
     return put
 
 
+def _gone(name: str, job_id: ColumnElement[str]) -> ColumnElement[str]:
+    """What a job of that name is called once it was deleted."""
+    return literal(f"{name} (deleted ") + job_id + literal(")")
+
+
 def _delete(connection: Connection, job_id: str, at: Micros) -> None:
     """Mark it deleted. Its executions keep pointing at it, and its old name, with when it went, names them."""
     schedules.forget(connection, job_id)  # first, as who decides for it holds it before he writes executions
@@ -134,7 +145,7 @@ def _delete(connection: Connection, job_id: str, at: Micros) -> None:
     busy = select(tables.executions.c.id).where(tables.executions.c.job_id == job_id, text(f"state IN {UNFINISHED}"))
     if (execution_id := connection.execute(busy.limit(1)).scalar()) is not None:
         raise Conflict(f"execution '{execution_id}' of job '{name}' is not over", hint="cancel it first")
-    gone = {"name": f"{name} (deleted {job_id})", "deleted_at": at, "updated_at": at, "enabled": False}
+    gone = {"name": _gone(name, literal(job_id)), "deleted_at": at, "updated_at": at, "enabled": False}
     connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(gone))
     connection.execute(delete(tables.webhooks).where(tables.webhooks.c.job_id == job_id))
     own = delete(tables.variables).where(tables.variables.c.scope == job_id)
