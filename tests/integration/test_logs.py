@@ -27,7 +27,7 @@ LOGS_AND_ENDS = """
 """
 
 
-@pytest.mark.requirement("R5.1", "H9.1")
+@pytest.mark.requirement("R5.1", "H4.5", "H9.1")
 async def test_module_lines_and_ends_are_json_lines_with_the_ids_of_job_execution_and_step(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

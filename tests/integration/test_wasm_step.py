@@ -53,7 +53,7 @@ async def test_a_reference_that_a_template_makes_must_have_one_of_the_forms(tmp_
     assert "`name@^1.2`" in found.details["hint"]
 
 
-@pytest.mark.requirement("R3.3", "R8.1", "R8.5")
+@pytest.mark.requirement("R3.3", "R8.1", "R8.5", "H4.5")
 async def test_a_step_that_ends_while_its_module_is_compiled_is_logged_as_a_call_of_it(tmp_path: Path) -> None:
     config = {"module_id": "slow"}
     step = {"id": "a", "type": "wasm", "config": config, "timeout_seconds": 0.4}
@@ -76,7 +76,7 @@ async def test_no_step_runs_a_module_longer_than_an_administrator_allows(tmp_pat
     assert (found.code, found.message) == ("timed_out", "the call took longer than 0.2 s")
 
 
-@pytest.mark.requirement("R3.1", "R3.2", "R3.3")
+@pytest.mark.requirement("R3.1", "R3.2", "R3.3", "H4.5")
 @pytest.mark.parametrize(
     ("field", "setting"),
     [
@@ -91,7 +91,7 @@ async def test_a_limit_over_its_ceiling_is_refused_with_the_setting(tmp_path: Pa
     assert f"the setting sandbox.{setting}" in found.details["hint"]
 
 
-@pytest.mark.requirement("R13.5", "R8.1", "H5.7")
+@pytest.mark.requirement("R13.5", "R8.1", "H4.5", "H5.7")
 @pytest.mark.parametrize("beside", [(), ("other",)], ids=["alone", "in a branch"])
 async def test_a_step_that_is_cancelled_keeps_its_log_and_what_it_used(tmp_path: Path, beside: tuple[str, ...]) -> None:
     branches = [{"id": name, "type": "wasm", "config": {"module_id": "talker"}} for name in ("a", *beside)]
