@@ -7,12 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.text import Text
 
 from hengio.cli import tables
 from hengio.cli.inputs import read_bytes
-from hengio.cli.present import print_json, said
+from hengio.cli.present import print_json, said, terminal
 from hengio.clock import Micros, SystemClock
 from hengio.definition import schedules
 from hengio.definition.findings import Findings
@@ -45,7 +44,7 @@ def show_preview(asked: Asked, *, as_json: bool) -> int:
     if as_json:
         print_json([_document(each, asked.every) for each in found])
         return 0
-    console = Console(highlight=False)
+    console = terminal()
     for warning in warnings:
         console.print(said(warning.message, "dim"), soft_wrap=True)
     rows = [_row(each) for each in found]

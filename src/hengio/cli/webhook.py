@@ -8,12 +8,11 @@ from shlex import quote
 from typing import Any, TypeVar
 
 import msgspec
-from rich.console import Console
 
 from hengio import log, settings
 from hengio.cli import tables
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json
+from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.sure import check
 from hengio.cli.when import shown
 from hengio.clock import to_iso
@@ -154,4 +153,4 @@ def _at_vault(work: Callable[[Vault], Awaitable[T]], *, data_dir: Path | None) -
 
 
 def _say(text: str) -> None:
-    Console(highlight=False).print(text, soft_wrap=True)
+    terminal().print(text, soft_wrap=True)
