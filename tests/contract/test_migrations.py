@@ -68,7 +68,7 @@ async def test_the_condition_of_every_partial_index_is_in_the_database(database_
         pass
     wanted = {"ix_executions_due", "ix_executions_lease", "uq_executions_exclusive"}
     wanted |= {"ix_executions_bad_ends", "ix_executions_dead_letters", "uq_executions_idempotency_key"}
-    wanted |= {"ix_executions_unfinished", "ix_schedules_next_at", "ix_schedules_stopped"}
+    wanted |= {"ix_job_versions_deadline", "ix_executions_unfinished", "ix_schedules_next_at", "ix_schedules_stopped"}
     wanted |= {"ix_executions_webhooks"}
     wanted |= {"ix_step_runs_calls_completed_at", "ix_step_runs_calls_module_id_completed_at"}
     assert await inside(database_url, conditional) == wanted

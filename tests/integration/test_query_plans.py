@@ -20,6 +20,7 @@ from tests.support.storages import heard, opened, put_job
 
 ASKED: dict[str, Callable[[Storage], Awaitable[Any]]] = {
     "what is due": lambda storage: storage.executions.due(before=NOON, limit=10),
+    "what waits beyond its deadline": lambda storage: storage.executions.expire(at=NOON, limit=10),
     "when something is due": lambda storage: storage.executions.next_due(),
     "what is to be cancelled": lambda storage: storage.interventions.cancelling(),
     "which schedules are due": lambda storage: storage.schedules.due(before=NOON, limit=10),

@@ -247,23 +247,6 @@ async def test_steps_beside_each_other_use_the_jobs_time_once(storage: Storage) 
 
 
 @pytest.mark.requirement("H5.6")
-async def test_a_wait_for_a_retry_ends_at_the_deadline(storage: Storage) -> None:
-    clock = MovableClock()
-
-    async def always(request: StepRequest) -> StepResult:
-        return broken(retryable=True)
-
-    job = a_job(a_step("a", retry=Retry(delays_seconds=(1800.0,))), deadline_seconds=60.0)
-    async with working(storage, {"a": always}, clock=clock) as place:
-        execution = await place.start(await put_job(storage, job))
-        waiting = await place.parked(execution)
-        assert waiting.due_at == waiting.created_at + 60_000_000
-        clock.advance(60)
-        assert (await place.end(execution)).state is ExecutionState.TIMEOUT
-        assert place.script.begun == [("a", 1, 1)]
-
-
-@pytest.mark.requirement("H5.6")
 async def test_waits_for_retries_do_not_count_as_time_at_work(storage: Storage) -> None:
     clock = MovableClock()
 

@@ -21,7 +21,7 @@ everything that waits."""
 
 
 class Reconciler:
-    """Publishes again what is pending and due, and takes back what dead workers held.
+    """Publishes again what is pending and due, takes back what dead workers held, and ends what waited too long.
 
     `alone` says that no other process uses the database: then everything that was running when we start is lost at
     once, without waiting for leases to run out. `freed` asks it to look at once: an execution that was blocked may have
@@ -78,6 +78,8 @@ class Reconciler:
                 await asyncio.sleep(self._every)
 
     async def _publish_due(self) -> None:
+        if late := await self._store.expire(at=self._clock.now(), limit=MOST_AT_ONCE):
+            log.info("expired", executions=late)
         await self._dispatcher.publish(await self._store.due(before=self._clock.now(), limit=MOST_AT_ONCE))
 
     async def _pause(self) -> float:

@@ -182,6 +182,10 @@ class ExecutionStore(Protocol):
         has nothing left that runs: it is cancelled."""
         ...
 
+    async def expire(self, *, at: Micros, limit: int) -> list[str]:
+        """End what still waits for a worker when its job's deadline is over, as `timeout`; the ids."""
+        ...
+
 
 class Cancelling(Struct, frozen=True):
     """An execution that shall be cancelled while a worker holds it under `claim`."""

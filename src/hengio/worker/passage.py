@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -273,14 +273,17 @@ class Passage:
 
     def _left_seconds(self) -> float:
         """What is left of the job's time at work and of its deadline."""
-        now = self.clock.now()
-        left = UNLIMITED
-        if self.job.timeout_seconds is not None:
+        return min((left for left, _ in self._limits()), default=UNLIMITED)
+
+    def _limits(self) -> Iterator[tuple[float, str]]:
+        """Of each limit of the job the seconds that are left, and what it is called."""
+        now, job = self.clock.now(), self.job
+        if job.timeout_seconds is not None:
             since = min((started for _, started in self.tasks.values()), default=None)
-            left = self.job.timeout_seconds - self.worked.until(now, running_since=since) / SECOND
-        if self.job.deadline_seconds is not None:
-            left = min(left, (self._deadline() - now) / SECOND)
-        return left
+            worked = self.worked.until(now, running_since=since) / SECOND
+            yield job.timeout_seconds - worked, f"timeout_seconds ({job.timeout_seconds:g})"
+        if job.deadline_seconds is not None:
+            yield (self._deadline() - now) / SECOND, f"deadline_seconds ({job.deadline_seconds:g})"
 
     def _deadline(self) -> Micros:
         """When the whole execution must be over."""
@@ -290,7 +293,7 @@ class Passage:
 
     def _check_limits(self, *, reserve: float = LEAST_SECONDS) -> None:
         """End it if its time is used up; a step that was out of time may have ended by `reserve` seconds before."""
-        if self._left_seconds() < reserve:
-            which = "timeout_seconds" if self.job.deadline_seconds is None else "timeout_seconds or deadline_seconds"
+        left, which = min(self._limits(), default=(UNLIMITED, ""))
+        if left < reserve:
             failure = Failure("timed_out", f"the job used up its {which}", retryable=False)
             self.walk.stop(ExecutionState.TIMEOUT, failure)

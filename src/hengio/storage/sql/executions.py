@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, text, tuple_, update
 
-from hengio.clock import Micros
+from hengio import codec
+from hengio.clock import SECOND, Micros
 from hengio.errors import NotFound
 from hengio.model.execution import EVERY, Execution, ExecutionFilter, StepRun
+from hengio.model.outcome import Failure
 from hengio.storage.protocol import Answer, Entry, Work
 from hengio.storage.sql import rows, tables
 from hengio.storage.sql.database import Database
-from hengio.storage.sql.states import BAD_ENDS, BEGUN, ENDED_BADLY, HELD, RETURNABLE
+from hengio.storage.sql.states import BAD_ENDS, BEGUN, ENDED_BADLY, HELD, RETURNABLE, UNFINISHED
 
 _executions = tables.executions
 _step_runs = tables.step_runs
@@ -120,6 +123,38 @@ class SqlExecutions:
         )
         found = await self._database.write(lambda connection: connection.execute(query).all())
         return [Work(execution_id, number) for execution_id, number, state in found if state == "pending"]
+
+    async def expire(self, *, at: Micros, limit: int) -> list[str]:
+        late = _late(at).limit(limit)
+        if not await self._database.read(lambda connection: connection.execute(late.limit(1)).all()):
+            return []  # as nearly always, and then nobody waits for a lock
+        locking = late.with_for_update(of=_executions, skip_locked=True)
+        return await self._database.write(lambda connection: _expire(connection, locking, at))
+
+
+def _late(at: Micros) -> Select[Any]:
+    """What waits beyond its deadline: found by the few jobs that have one, and by what of these is not over."""
+    versions = tables.job_versions
+    deadline = versions.c.deadline_seconds
+    limited = select(versions.c.job_id).where(text("deadline_seconds IS NOT NULL"))
+    return (
+        select(_executions.c.id, deadline)
+        .join(versions, (versions.c.job_id == _executions.c.job_id) & (versions.c.version == _executions.c.job_version))
+        .where(_executions.c.job_id.in_(limited), text(f"executions.state IN {UNFINISHED}"))
+        .where(text("executions.state = 'pending'"), _executions.c.created_at <= at - deadline * SECOND)
+    )
+
+
+def _expire(connection: Connection, late: Select[Any], at: Micros) -> list[str]:
+    ended: dict[float, list[str]] = {}
+    for execution_id, seconds in connection.execute(late).all():
+        ended.setdefault(seconds, []).append(execution_id)
+    for seconds, ids in ended.items():
+        why = Failure("timed_out", f"the job's deadline_seconds ({seconds:g}) ended while it waited", retryable=False)
+        change = update(_executions).where(_executions.c.id.in_(ids), text("state = 'pending'"))
+        end = {"state": "timeout", "finished_at": at, "failure": codec.encode(why).decode(), "worker": None}
+        connection.execute(change.values(end))
+    return [execution_id for ids in ended.values() for execution_id in ids]
 
 
 def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:

@@ -124,7 +124,8 @@ def _put(connection: Connection, job: Job, at: Micros) -> StoredJob:
         changed = {"version": version, "enabled": enabled, "updated_at": at}
         job = replace(job, enabled=enabled)
         connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(changed))
-    connection.execute(insert(_versions).values(job_id=job_id, version=version, definition=definition, created_at=at))
+    added = {"job_id": job_id, "version": version, "definition": definition, "created_at": at}
+    connection.execute(insert(_versions).values({**added, "deadline_seconds": job.deadline_seconds}))
     put = StoredJob(job_id, version, job)
     schedules.follow(connection, put, at)
     return put

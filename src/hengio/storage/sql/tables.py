@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -46,6 +47,13 @@ job_versions = Table(
     Column("version", Integer, primary_key=True),
     Column("definition", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("deadline_seconds", Float),
+)
+Index(
+    "ix_job_versions_deadline",
+    job_versions.c.job_id,
+    sqlite_where=text("deadline_seconds IS NOT NULL"),
+    postgresql_where=text("deadline_seconds IS NOT NULL"),
 )
 
 executions = Table(
