@@ -11,8 +11,13 @@ import pytest
 from hengio.errors import Unavailable
 from hengio.model.execution import Execution, ExecutionState
 from hengio.service import jobs
+from hengio.service.following import polled
 from hengio.settings import Settings
+from hengio.storage.protocol import Storage
 from hengio.wiring.embedded import embedded
+from tests.support.builders import a_job
+from tests.support.storages import put_job
+from tests.support.workplace import Hold, working
 
 TIMES = 3
 PAUSE_SECONDS = 0.05
@@ -42,3 +47,21 @@ async def test_a_database_that_is_away_when_the_last_event_came_is_asked_again_a
     assert finished.execution.state is ExecutionState.SUCCESS
     pauses = [later - earlier for earlier, later in pairwise(asked[: TIMES + 1])]
     assert min(pauses) >= PAUSE_SECONDS * 0.9  # a timer may be a hair early
+
+
+async def test_what_is_under_way_in_another_process_is_told_once(storage: Storage) -> None:
+    hold, told = Hold(), []
+    async with working(storage, {"b": hold}) as place:
+        stored = await put_job(storage, a_job("a", "b"))
+        execution = await place.start(stored)
+        async for event in polled(storage.executions, execution.id, job=stored, every_seconds=0.02):
+            told.append((event.type, event.step_id))
+            if told[-1] == ("step.started", "b"):
+                hold.let_go.set()
+    later = told[told.index(("step.finished", "a")) :]
+    assert later == [
+        ("step.finished", "a"),
+        ("step.started", "b"),
+        ("step.finished", "b"),
+        ("execution.finished", None),
+    ]

@@ -18,6 +18,7 @@ from hengio.cli.present import assembled, document, said
 from hengio.cli.summary import shown, took
 from hengio.cli.tape import replaying
 from hengio.model.event import Event
+from hengio.model.execution import Execution
 from hengio.model.job import Job
 
 WIDE = 72
@@ -48,9 +49,10 @@ class Follower:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for state in self._states.values():
-            if state["status"] == "waiting":
-                state["status"] = "not run"
+        if error is None:
+            for state in self._states.values():
+                if state["status"] == "waiting":
+                    state["status"] = "not run"
         self._live.update(self._table())
         self._live.stop()
         self._console.print()
@@ -95,6 +97,13 @@ class Follower:
         if data["status"] == "failed" and "tape" in detail:
             command = replaying(execution_id, step_id, visit=data["visit"], attempt=data["attempt"])
             self._console.print(assembled((" tape ", "dim"), (f"{step_id}: ", "bold"), command), soft_wrap=True)
+
+    def show_going_on(self, execution: Execution) -> None:
+        """That nobody watches it any more, and what can be done with it."""
+        parts = f"execution {execution.id} is {execution.state.value}: the server goes on with it"
+        self._console.print(said(parts), soft_wrap=True)
+        for word in ("logs --follow", "cancel"):
+            self._console.print(said(f"  hengio execution {word} {execution.id}", style="dim"), soft_wrap=True)
 
     def show_output(self, answer: dict[str, Any], *, place: Callable[[str], str]) -> None:
         """What the last step that has one put out, unless the job failed, and the files that were written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hengio.cli.summary import exit_code, summary
 from hengio.codec import Json
 from hengio.definition.parse import read
 from hengio.errors import NotFound
+from hengio.model.execution import Execution
 from hengio.service.following import polled
 from hengio.service.jobs import Finished, JobService
 from hengio.storage.protocol import StoredJob
@@ -76,6 +78,13 @@ class _Asked:
             follower.show_output(answer, place=lambda key: place(self.chosen, key))
         return exit_code(finished.execution.state)
 
+    async def show_going_on(self, opened: Desk, stored: StoredJob, execution: Execution, follower: Follower) -> None:
+        now = await opened.storage.executions.load(execution.id)
+        if self.as_json:
+            print_json({"execution_id": now.id, "job": stored.job.name, "status": now.state.value})
+        else:
+            follower.show_going_on(now)
+
 
 def document_of(job: str) -> Json:
     """The definition in a file of that name; None if it is the name of a job."""
@@ -103,16 +112,20 @@ async def _here(chosen: settings.Settings, asked: _Asked, first: Wanted) -> int:
 async def _by_the_server(chosen: settings.Settings, asked: _Asked) -> int:
     async with desk(chosen) as opened:
         stored, warnings = await asked.stored(opened.jobs)
-        with Follower(stored.job, console=asked.console) as follower:
-            for warning in warnings:
-                follower.warn(warning)
-            finished = await _watched(opened, stored, asked, follower)
+        execution = await opened.jobs.trigger(stored, given=asked.given.of(stored.job), by=person())
+        try:
+            with Follower(stored.job, console=asked.console) as follower:
+                for warning in warnings:
+                    follower.warn(warning)
+                finished = await _watched(opened, stored, execution, follower)
+        except asyncio.CancelledError:  # Ctrl-C ends the watching
+            await asked.show_going_on(opened, stored, execution, follower)
+            raise
         return await asked.show(opened.jobs, finished, follower)
 
 
-async def _watched(opened: Desk, stored: StoredJob, asked: _Asked, follower: Follower) -> Finished:
-    execution = await opened.jobs.trigger(stored, given=asked.given.of(stored.job), by=person())
-    async for event in polled(opened.storage.executions, execution.id):
+async def _watched(opened: Desk, stored: StoredJob, execution: Execution, follower: Follower) -> Finished:
+    async for event in polled(opened.storage.executions, execution.id, job=stored):
         follower.on_event(event)
     ended = await opened.storage.executions.load(execution.id)
     return Finished(stored, ended, tuple(await opened.storage.executions.runs(execution.id)))

@@ -3,35 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from hengio.lifecycle import telling
 from hengio.model.event import Event
-from hengio.model.execution import FINAL, Execution, StepRun
-from hengio.storage.protocol import ExecutionStore
+from hengio.model.execution import FINAL, Execution, ExecutionState, StepRun
+from hengio.service.executions import Standing, standing
+from hengio.storage.protocol import ExecutionStore, StoredJob
 
 LOOK_SECONDS = 0.3
+HELD = (ExecutionState.RUNNING, ExecutionState.CANCELLING)
 
 
 async def polled(
-    store: ExecutionStore, execution_id: str, *, follow: bool = True, every_seconds: float = LOOK_SECONDS
+    store: ExecutionStore,
+    execution_id: str,
+    *,
+    job: StoredJob | None = None,
+    follow: bool = True,
+    every_seconds: float = LOOK_SECONDS,
 ) -> AsyncIterator[Event]:
-    """`step.finished` for each step run, old ones first, then `execution.finished`. `NotFound`.
+    """`step.finished` for each step run, old ones first, then `execution.finished`. With its `job`, also `step.started`
+    for what is under way. `NotFound`.
 
     Without `follow` it ends with what there is now."""
-    seen: set[tuple[str, int, int]] = set()
+    finished: set[tuple[str, int, int]] = set()
+    started: set[tuple[str, int, int]] = set()
     while True:
         execution = await store.load(execution_id)
-        for run in await store.runs(execution_id):
-            if (key := (run.step_id, run.visit, run.attempt)) not in seen:
-                seen.add(key)
+        runs = await store.runs(execution_id)
+        for run in runs:
+            if (key := (run.step_id, run.visit, run.attempt)) not in finished:
+                finished.add(key)
                 yield _finished(run)
+        for one in _under_way(execution, job, runs):
+            if (key := (one.step_id, one.visit, one.attempt)) not in started:
+                started.add(key)
+                yield _started(execution, one)
         if execution.state in FINAL:
             yield _ended(execution)
         if execution.state in FINAL or not follow:
             return
         await asyncio.sleep(every_seconds)
+
+
+def _under_way(execution: Execution, job: StoredJob | None, runs: Sequence[StepRun]) -> list[Standing]:
+    if job is None or execution.state not in HELD:
+        return []
+    return [one for one in standing(job, runs) if not one.due_at]
+
+
+def _started(execution: Execution, one: Standing) -> Event:
+    data = {"visit": one.visit, "attempt": one.attempt}
+    at = execution.started_at or execution.created_at
+    return Event(type="step.started", execution_id=execution.id, at=at, step_id=one.step_id, data=data)
 
 
 def _finished(run: StepRun) -> Event:
