@@ -61,6 +61,7 @@ async def test_every_method_is_sent_and_those_that_change_something_carry_a_key(
         (b"[1]", "", [1]),
         (b"7", "", 7),
         (b"OK", "application/json", "OK"),
+        (b'{"a": "\\ud800"}', "application/json", '{"a": "\\ud800"}'),
         (b"", "application/json", None),
         (b'{"a": 1}', "text/plain", '{"a": 1}'),
         ("Tiếng Việt".encode(), "text/plain", "Tiếng Việt"),

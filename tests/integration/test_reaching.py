@@ -88,11 +88,21 @@ async def test_a_token_is_fetched_and_a_client_that_gets_none_is_told_so(tmp_pat
 
 
 async def test_an_http_server_that_is_away_hangs_or_is_a_metadata_service_is_told_apart(tmp_path: Path) -> None:
+    async def in_the_clear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(64)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
     async def hang(_seen: Seen, _writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
-    away = await refused(tmp_path, f"http://127.0.0.1:{free_port()}")
-    assert (away.code, away.message) == ("unavailable", "the server cannot be reached")
+    port = free_port()
+    away = await refused(tmp_path, f"http://127.0.0.1:{port}")
+    assert (away.code, away.message) == ("unavailable", f"the server 127.0.0.1:{port} cannot be reached")
+    async with await asyncio.start_server(in_the_clear, "127.0.0.1", 0) as server:
+        clear = await refused(tmp_path, "https://127.0.0.1:{1}".format(*server.sockets[0].getsockname()))
+    assert "is it http://?" in clear.message
+    assert "certificate" not in clear.message
     async with serving(hang) as web:
         assert (await refused(tmp_path, web.url(), seconds=0.3)).code == "timed_out"
     assert (await refused(tmp_path, "http://169.254.169.254/")).code == "address_refused"

@@ -90,7 +90,8 @@ async def test_the_keys_below_a_folder_go_with_their_folders(
 async def test_folders_are_made_only_where_the_job_says_so(server: Peer, files: Blobs) -> None:
     await files.put("a.csv", b"data")
     config = server.config("upload", "new/a.csv", local_path="a.csv")
-    assert failure(await run(sftp_step(files), config), retryable=False).code == "not_found"
+    told = failure(await run(sftp_step(files), config), retryable=False)
+    assert (told.code, "new/a.csv" in told.message, ".part" in told.message) == ("not_found", True, False)
     output_of(await run(sftp_step(files), {**config, "options": {"create_directories": True}}))
     assert server.names() == ["new/a.csv"]
 

@@ -76,6 +76,13 @@ async def test_no_step_runs_a_module_longer_than_an_administrator_allows(tmp_pat
     assert (found.code, found.message) == ("timed_out", "the call took longer than 0.2 s")
 
 
+@pytest.mark.requirement("R3.3")
+async def test_a_call_that_the_steps_time_ended_says_so(tmp_path: Path) -> None:
+    found = await failure(tmp_path, {"module_id": "spin", "fuel_limit": 10**11}, timeout_seconds=0.5)
+    assert found.code == "timed_out"
+    assert found.message.startswith("the step, or the job, had no more time: the call was ended after 0.")
+
+
 @pytest.mark.requirement("R3.1", "R3.2", "R3.3", "H4.5")
 @pytest.mark.parametrize(
     ("field", "setting"),

@@ -73,8 +73,9 @@ def plain_json(text: str) -> str:
 
 
 def close(name: str, known: Iterable[str]) -> str:
-    """A hint: the known name that `name` was probably meant to be; empty if none is near."""
-    every = list(known)
+    """A hint: the known name that `name` was probably meant to be, the same whatever order they come in; empty if none
+    is near."""
+    every = sorted(known)
     found = get_close_matches(name[:_SHOWN], _alike(name, every), n=1, cutoff=0.6) or _longer(name, every)
     return f"did you mean `{cut(found[0])}`?" if found else ""
 

@@ -224,8 +224,7 @@ class Conversation:
         if guest.cancelled:
             stop = Stop(OutcomeKind.CANCELLED, "cancelled", "the call was cancelled")
         elif monotonic() >= self._end:
-            seconds = self._call.limits.timeout_seconds
-            stop = Stop(OutcomeKind.TIMED_OUT, "timed_out", f"the call took longer than {seconds:g} s")
+            stop = guest.late()
         else:
             why = f"{worker.ended()} ({error})" if isinstance(error, Broken) else str(error)
             stop = Stop(OutcomeKind.TRAPPED, "process_lost", f"the guest's process was lost: {why}")

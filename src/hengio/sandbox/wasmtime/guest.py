@@ -200,8 +200,16 @@ class Guest:
         if self.cancelled:
             raise Stop(OutcomeKind.CANCELLED, "cancelled", "the call was cancelled")
         if time.monotonic() >= self.deadline:
-            seconds = self.call.limits.timeout_seconds
-            raise Stop(OutcomeKind.TIMED_OUT, "timed_out", f"the call took longer than {seconds:g} s")
+            raise self.late()
+
+    def late(self) -> Stop:
+        """Why it ends when its time is over: its own limit, or what the step and the job had left for it."""
+        if self.call.by is not None and self.deadline >= self.call.by:
+            given = max(0.0, self.call.by - self.started)
+            message = f"the step, or the job, had no more time: the call was ended after {given:.3g} s"
+        else:
+            message = f"the call took longer than {self.call.limits.timeout_seconds:g} s"
+        return Stop(OutcomeKind.TIMED_OUT, "timed_out", message)
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but neither past the deadline nor past a cancel: both raise `Stop`."""

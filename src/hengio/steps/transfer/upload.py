@@ -86,7 +86,7 @@ async def _put(session: Session, files: Blobs, source: Source, *, config: SftpCo
 
 async def _written(session: Session, files: Blobs, source: Source, aside: bytes) -> Facts:
     await session.remove(aside)  # of an attempt of the same number, before a redrive
-    return await session.write(aside, files.stream(source.key))
+    return await session.write(aside, files.stream(source.key), meant=source.path)
 
 
 def _unfinished(source: Source, request: StepRequest, attempt: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC
@@ -162,7 +163,16 @@ def _json(text: str, *, said: bool) -> Json:
     try:
         codec.decode(data)
     except InvalidJson as error:
-        if said and "truncated" in error.message and text.lstrip()[:1] in {"{", "["}:
+        if said and "truncated" in error.message and text.lstrip()[:1] in {"{", "["} and not _is_whole(text):
             raise Broken("the response says that it is JSON, but ends in the middle of it") from None
         return None
     return Raw(data)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it is JSON to its end, with something in it that is carried nowhere: half of a pair such as `\\ud800`."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

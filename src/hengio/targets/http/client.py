@@ -31,6 +31,7 @@ _KEEP = httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_
 _AGENT = "hengio"
 
 _AWAY = frozenset({502, 503, 504})
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 """Statuses by which a server, or the one before it, says that it can not serve now."""
 PATIENCE = 1.0
 """Seconds that a server must have been given before its silence says something of it: a caller in a hurry can not keep
@@ -105,9 +106,9 @@ class HttpClient:
         try:
             addresses = [known] if known is not None else await self._resolve(url.host, url.port)
         except Unavailable as error:
-            raise HttpFailed(error.message, sent=False) from error
+            raise HttpFailed(f"{error.message}: {url.host}", sent=False) from error
         if not addresses:
-            raise HttpFailed("the host has no address", sent=False)
+            raise HttpFailed(f"the host {url.host} has no address", sent=False)
         for address in addresses:
             permit.address(request.method, url, plain(address))
         return addresses
@@ -161,7 +162,7 @@ class HttpClient:
             except httpx.TimeoutException:
                 raise TooLate("the server took too long", sent=True) from None
             except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
-                raise HttpFailed(_words(error), sent=not isinstance(error, httpx.ConnectError)) from None
+                raise HttpFailed(_words(error, request.url), sent=not isinstance(error, httpx.ConnectError)) from None
 
     @asynccontextmanager
     async def _line(self, url: Url, address: Address) -> AsyncIterator[httpx.AsyncHTTPTransport]:
@@ -258,20 +259,23 @@ def _wire(request: Request, address: Address, seconds: float, connect: float) ->
     )
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, url: Url) -> str:
     """What happened, without what was sent: messages of libraries may quote it."""
     match error:
         case httpx.ConnectError():
-            return "the server cannot be reached" + (": its certificate is not valid" if _tls(error) else "")
+            return f"the server {target(url).removeprefix('http ')} cannot be reached{_tls(error)}"
         case httpx.ProtocolError():
             return "the server does not speak HTTP as it should"
         case _:
             return "the connection broke"
 
 
-def _tls(error: BaseException | None) -> bool:
+def _tls(error: BaseException | None) -> str:
+    """What was wrong with TLS, if anything."""
     while error is not None:
-        if isinstance(error, ssl.SSLError) or "CERTIFICATE" in str(error).upper():
-            return True
+        if "CERTIFICATE_VERIFY_FAILED" in str(error).upper():
+            return ": its certificate is not valid"
+        if isinstance(error, ssl.SSLError):
+            return f": it does not agree on TLS{' (is it http://?)' if error.reason in _NO_TLS else ''}"
         error = error.__cause__ or error.__context__
-    return False
+    return ""

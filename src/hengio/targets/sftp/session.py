@@ -89,9 +89,10 @@ class Session:
             except RuntimeError:  # somebody else is in it
                 self._connection.abort()
 
-    async def write(self, path: bytes, chunks: AsyncIterator[bytes]) -> Facts:
-        """A new file of these chunks; it must not be there yet. What the server says of it in the end is checked."""
-        what = f"write {shown(path)}"
+    async def write(self, path: bytes, chunks: AsyncIterator[bytes], *, meant: bytes) -> Facts:
+        """A new file of these chunks; it must not be there yet. What the server says of it in the end is checked.
+        Errors name the file that it is `meant` to become."""
+        what = f"write {shown(meant)}"
         sent = 0
         async with self._opened(path, "xb", what) as file:
             block = min(BLOCK_BYTES, max(self._client.limits.max_write_len, 1))
