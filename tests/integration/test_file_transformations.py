@@ -104,3 +104,10 @@ async def test_a_transformation_that_cannot_be_done_is_a_failure(
     files: Blobs, transformations: Any, words: str
 ) -> None:
     assert words in failure_of(await read(files, b"name,n\na,1\n", transformations=transformations))
+
+
+@pytest.mark.parametrize("wrong", ["zz > 1", 'not (row["zz"] == n)', "name in [n, zz]", "zz == 1 or n == 2"])
+async def test_a_filter_is_held_against_the_columns_of_a_file_without_rows(files: Blobs, wrong: str) -> None:
+    assert "`" in failure_of(await read(files, b"name,n\n", transformations={"filter": wrong}))
+    for right in (wrong.replace("zz", "n"), "(zz ?? 1) > 0", "n == 2 and zz == 1"):
+        assert output_of(await read(files, b"name,n\n", transformations={"filter": right}))["row_count"] == 0

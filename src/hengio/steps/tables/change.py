@@ -8,7 +8,7 @@ from hengio.codec import Json
 from hengio.definition import evaluation, expressions, lookup, words
 from hengio.definition.configs import Notation, Transformations
 from hengio.definition.evaluation import Missing
-from hengio.definition.syntax import Expression, Reference
+from hengio.definition.syntax import Comparison, Expression, Listing, Logic, Negation, Reference
 from hengio.errors import Refused
 from hengio.steps.tables.conversion import ARTICLES, Convert, converter, hint
 from hengio.steps.tables.place import Row, Table, malformed
@@ -26,6 +26,7 @@ def changed(table: Table, asked: Transformations, notation: Notation = _ISO) -> 
     if unknown is not None:
         raise Refused(f"type_conversion names the column `{unknown}`", hint=words.nearest(unknown, columns))
     keep = None if asked.filter is None else expressions.condition(asked.filter)
+    _check_filter(keep, columns)
     converters = [(name, kind, converter(kind, notation)) for name, kind in asked.type_conversion.items()]
     names = list(zip(table.columns, columns, strict=True)) if asked.column_mapping else None
     return Table(table.sheet, columns, _rows(table, names, converters, keep))
@@ -40,6 +41,34 @@ def _renamed(columns: tuple[str, ...], mapping: dict[str, str]) -> tuple[str, ..
     if twice is not None:
         raise Refused(f"column_mapping gives two columns the name `{twice}`")
     return renamed
+
+
+def _check_filter(keep: Expression | None, columns: tuple[str, ...]) -> None:
+    """A file without rows has the columns that the filter looks at in each, too."""
+    for wanted in _always(keep):
+        first, *rest = wanted.path
+        name = rest[0] if first == "row" and rest and "row" not in columns else first
+        if name not in columns:
+            raise Refused(f"filter: there is no column `{wanted}`", hint=words.nearest(str(name), columns))
+
+
+def _always(expression: Expression | None) -> Iterator[Reference]:
+    """What is looked up whatever the rest of it yields: not what stands by `??`, or behind an `and` or an `or`."""
+    match expression:
+        case Reference():
+            yield expression
+        case Comparison(left=left, right=right):
+            yield from _always(left)
+            yield from _always(right)
+        case Negation(operand=operand):
+            yield from _always(operand)
+        case Logic(operands=(first, *_)):
+            yield from _always(first)
+        case Listing(items=items):
+            for item in items:
+                yield from _always(item)
+        case _:
+            return
 
 
 def _rows(
