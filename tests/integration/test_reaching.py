@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import pytest
 
+from hengio.definition import hostkey
 from hengio.errors import Forbidden, HengioError
 from hengio.service.connections import connection_of
 from hengio.settings import Settings
-from hengio.targets.sftp import hostkey
 from hengio.wiring.reaching import Reached, reach
 from tests.support.processes import free_port
 from tests.support.sftp import PASSWORD, USER, OpenSsh, Peer, openssh, peer

@@ -14,8 +14,9 @@ import pytest
 from hengio import log
 from hengio.blobs.protocol import Blobs
 from hengio.blobs.store import open_blobs
+from hengio.definition import hostkey
 from hengio.errors import Refused
-from hengio.targets.sftp import hostkey, target
+from hengio.targets.sftp import target
 from hengio.url import Address
 from tests.support.sftp import PASSWORD, USER, Login, Peer, anywhere, failure, peer, run, sftp_step
 from tests.support.steps import failure_of, output_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from hengio.definition import hostkey
 from hengio.definition.configs import SftpKey, SftpPassword
 from hengio.errors import Refused
-from hengio.targets.sftp import hostkey
 from hengio.targets.sftp.target import SftpTarget, of_url, stored
 
 pytestmark = pytest.mark.requirement("H4.4")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hengio import url as urls
-from hengio.definition import database, inputs, ranges, schedules, webhook, words
+from hengio.definition import database, hostkey, inputs, ranges, schedules, webhook, words
 from hengio.definition.configs import is_statuses
 from hengio.definition.findings import Findings
 from hengio.definition.headers import settable
@@ -192,6 +192,11 @@ def _check_sftp(config: dict[str, Any], findings: Findings, path: str) -> None:
         if options.get("verify_host_key") is False:
             message = "no `host_key` is verified: whoever answers for this host gets the files and the password"
         findings.warn(path, message)
+    if isinstance(key := config.get("host_key"), str) and not is_template(key):
+        try:
+            hostkey.parse(key)
+        except Refused as error:
+            findings.error(f"{path}.host_key", error.message.removeprefix("host_key: "), error.hint)
     if config.get("operation") == "upload" and config.get("local_path") is None:
         findings.error(path, "an upload needs `local_path`", "a key of the files area")
     pattern = options.get("wildcard_pattern")

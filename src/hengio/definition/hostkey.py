@@ -79,6 +79,8 @@ def _key(words: list[str]) -> tuple[str, bytes]:
     """Kind and encoding of the key in a line; what stands before the kind is a host, after the key a comment."""
     if words[0].startswith("@"):
         raise Refused(f"host_key: a line with {words[0][:20]} is not a server's key", hint=HINT)
+    if words[0].startswith("SHA256:"):
+        raise Refused("host_key: behind SHA256: a fingerprint has 43 letters of base64", hint=HINT)
     place = next((place for place, word in enumerate(words[:2]) if word in _SIGNATURES), None)
     if place is None or len(words) < place + 2:
         raise Refused(f"host_key has no key of a known kind ({', '.join(_SIGNATURES)})", hint=HINT)

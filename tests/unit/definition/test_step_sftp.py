@@ -10,7 +10,7 @@ from hengio.definition.validate import Report, validate
 
 LOGIN = {"host": "files.example", "username": "me", "auth": {"type": "password", "password": "${PASSWORD}"}}
 NAMED = {"operation": "download", "remote_path": "/out/a.csv", "connection": "bank"}
-OWN = {"operation": "download", "remote_path": "/out/a.csv", "host_key": "SHA256:…", **LOGIN}
+OWN = {"operation": "download", "remote_path": "/out/a.csv", "host_key": f"SHA256:{'A' * 43}", **LOGIN}
 
 
 def judged(config: dict[str, Any]) -> Report:
@@ -41,6 +41,8 @@ def test_what_is_meant_is_accepted(config: dict[str, Any]) -> None:
         ({**OWN, "username": None}, "$.steps[0].config", "`username` is missing"),
         ({**NAMED, "operation": "upload"}, "$.steps[0].config", "`local_path`"),
         ({**NAMED, "operation": "move"}, "$.steps[0].config.operation", "download"),
+        ({**OWN, "host_key": "SHA256:abc"}, "$.steps[0].config.host_key", "43 letters"),
+        ({**OWN, "host_key": "ssh-dss AAAA"}, "$.steps[0].config.host_key", "known kind"),
         ({**OWN, "port": 0}, "$.steps[0].config.port", "from 1 to 65535"),
         ({**OWN, "timeout_seconds": 0}, "$.steps[0].config.timeout_seconds", "greater than 0"),
         (

@@ -12,10 +12,10 @@ from typing import Any
 
 import asyncssh
 
+from hengio.definition import hostkey
 from hengio.definition.configs import SftpKey, SftpPassword
 from hengio.errors import HengioError, Refused
 from hengio.log import get_logger
-from hengio.targets.sftp import hostkey
 from hengio.targets.sftp.faults import FOREIGN, HostKeyRefused, of_login
 from hengio.targets.sftp.target import SftpTarget
 from hengio.url import Address

@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from hengio import address
+from hengio.definition import hostkey
 from hengio.definition.configs import SftpKey, SftpPassword
+from hengio.definition.hostkey import HostKeys
 from hengio.errors import Refused
-from hengio.targets.sftp import hostkey
-from hengio.targets.sftp.hostkey import HostKeys
 
 FORM = "sftp://user:password@host:22?host_key=SHA256:…"
 PORT = 22
