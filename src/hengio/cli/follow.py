@@ -59,7 +59,7 @@ class Follower:
 
     def warn(self, text: str) -> None:
         """Say something above the table."""
-        self._console.print(assembled(("warning ", "yellow"), text))
+        self._console.print(assembled(("warning ", "yellow"), text), soft_wrap=True)
 
     def on_event(self, event: Event) -> None:
         """Take in an event."""
