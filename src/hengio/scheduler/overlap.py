@@ -26,7 +26,7 @@ def begin(fires: Sequence[Occurrence], due: Due, *, now: Micros, jitter_seconds:
     policy = due.row.overlap or ("queue" if late else "skip")
 
     def fired(one: Occurrence) -> Verdict:
-        due_at = max(now, one.at + _jitter(due.row.job_id, one.at, jitter_seconds))
+        due_at = max(now, one.at + jitter(due.row.job_id, one.at, jitter_seconds))
         return Verdict(at=one.at, state=FireState.FIRED, note=one.note, due_at=due_at)
 
     if not due.row.exclusive or policy in ("queue", "allow"):
@@ -40,7 +40,7 @@ def begin(fires: Sequence[Occurrence], due: Due, *, now: Micros, jitter_seconds:
     return Begun((*(fired(one) for one in fires[:1]), *after))
 
 
-def _jitter(job_id: str, at: Micros, seconds: float) -> Micros:
+def jitter(job_id: str, at: Micros, seconds: float) -> Micros:
     """A delay below `seconds` that is the same whoever asks, and spreads the jobs of one moment evenly."""
     if not seconds:
         return 0
