@@ -29,6 +29,7 @@ ASKED: dict[str, Callable[[Storage], Awaitable[Any]]] = {
     "the latest nominal time": lambda storage: storage.schedules.latest_decided(),
     "the ledger of a job": lambda storage: storage.schedules.fires(FireFilter(job_id="a"), limit=10),
     "the latest fires": lambda storage: storage.schedules.latest_fires(["a", "b"]),
+    "how long executions took": lambda storage: storage.executions.durations(["a", "b"], limit=10),
     "what workers have left": lambda storage: storage.executions.recover(everything=False, at=NOON),
 }
 

@@ -159,6 +159,11 @@ class ExecutionStore(Protocol):
         """The newest execution of each of those jobs that has one, with an empty `input`."""
         ...
 
+    async def durations(self, job_ids: Collection[str], *, limit: int) -> dict[str, list[float]]:
+        """How many seconds the latest successful executions of each of those jobs took, at most `limit` of each. Only
+        the latest four times as many are looked at, and reruns, which keep what was done before, are left out."""
+        ...
+
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         """Pending executions due at or before that moment, oldest first. Of a job that allows none beside another, the
         first one, and none while one of its runs: however many are blocked, what may run is found."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, or_, select, text, tuple_, update
 
 from hengio import codec
 from hengio.clock import SECOND, Micros
 from hengio.errors import NotFound
-from hengio.model.execution import EVERY, Execution, ExecutionFilter, StepRun
+from hengio.model.execution import EVERY, Execution, ExecutionFilter, ExecutionState, StepRun
 from hengio.model.outcome import Failure
 from hengio.storage.protocol import Answer, Entry, Work
 from hengio.storage.sql import rows, tables
@@ -21,6 +21,9 @@ _executions = tables.executions
 _step_runs = tables.step_runs
 _LISTED = [column for column in _executions.c if column.name not in {"input", "webhook"}]
 """A list of executions does not load what they were given, of up to 1 MiB each."""
+
+_LOOKED_THROUGH = 4
+"""So many times as many executions as are asked for are looked at, since some of them did not end well."""
 
 
 class SqlExecutions:
@@ -77,6 +80,21 @@ class SqlExecutions:
         query = select(*_LISTED).where(_executions.c.id.in_(ids))
         found = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return {row["job_id"]: rows.listed(row) for row in found}
+
+    async def durations(self, job_ids: Collection[str], *, limit: int) -> dict[str, list[float]]:
+        columns = (_executions.c.state, _executions.c.started_at, _executions.c.finished_at, _executions.c.rerun_of)
+        latest = select(*columns).where(_executions.c.job_id == bindparam("job"))
+        looked = latest.order_by(_executions.c.created_at.desc()).limit(_LOOKED_THROUGH * limit).subquery()
+        ended_well = looked.c.state == ExecutionState.SUCCESS.value, looked.c.rerun_of.is_(None)
+        query = select(looked.c.finished_at - looked.c.started_at).where(*ended_well).limit(limit)
+
+        def read(connection: Connection) -> dict[str, list[float]]:
+            return {
+                job_id: [took / SECOND for took in connection.execute(query, {"job": job_id}).scalars()]
+                for job_id in sorted(set(job_ids))
+            }
+
+        return {job_id: found for job_id, found in (await self._database.read(read)).items() if found}
 
     async def due(self, *, before: Micros, limit: int) -> list[Work]:
         waits = text("state = 'pending'"), _executions.c.due_at <= before
