@@ -42,7 +42,7 @@ def list_schedules(*, data_dir: Path | None, as_json: bool) -> int:
     rows = [
         (
             one.job.job.name,
-            written(one),
+            written(codec.decode(one.row.schedule)),
             _standing(one),
             local(one.next_fire, _zone(one)),
             "" if one.latest is None else _became(one.latest),
@@ -70,8 +70,8 @@ def _show(one: Followed, *, as_json: bool) -> int:
     if as_json:
         print_json(document(one))
         return 0
-    console = terminal()
-    console.print(f"[bold]{escape(one.job.job.name)}[/] {escape(written(one))} ", _standing(one), soft_wrap=True)
+    console, words = terminal(), written(codec.decode(one.row.schedule))
+    console.print(f"[bold]{escape(one.job.job.name)}[/] {escape(words)} ", _standing(one), soft_wrap=True)
     if one.next_fire is not None:
         console.print(f"  next fire  {local(one.next_fire, _zone(one))}", soft_wrap=True)
     if one.latest is not None:
@@ -162,7 +162,7 @@ def document(one: Followed) -> dict[str, Any]:
         "paused": row.paused,
         "finished": row.finished,
         "problem": row.problem,
-        "next_fire": _both(one.next_fire, _zone(one)),
+        "next_fire": both(one.next_fire, _zone(one)),
         "latest": None if one.latest is None else _fire(one.latest, one.job.job.name, _zone(one)),
     }
 
@@ -172,8 +172,8 @@ def _fire(fire: Fire, name: str, zone: ZoneInfo) -> dict[str, Any]:
         "job": name,
         "job_id": fire.job_id,
         "job_version": fire.job_version,
-        "nominal_time": _both(fire.nominal_time, zone),
-        "until": _both(fire.until, zone),
+        "nominal_time": both(fire.nominal_time, zone),
+        "until": both(fire.until, zone),
         "state": fire.state.value,
         "reason": fire.reason,
         "note": fire.note,
@@ -182,7 +182,8 @@ def _fire(fire: Fire, name: str, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _both(at: Micros | None, zone: ZoneInfo) -> dict[str, str] | None:
+def both(at: Micros | None, zone: ZoneInfo) -> dict[str, str] | None:
+    """A moment as JSON shows it."""
     return None if at is None else {"local": local(at, zone).replace(" ", "T"), "utc": to_iso(at)}
 
 
@@ -191,9 +192,8 @@ def _zone(one: Followed) -> ZoneInfo:
     return ZoneInfo(ZONE if schedule is None else schedule.timezone)
 
 
-def written(one: Followed) -> str:
-    """The schedule in a few words."""
-    schedule = codec.decode(one.row.schedule)
+def written(schedule: dict[str, Any]) -> str:
+    """A schedule in a few words."""
     match schedule["type"]:
         case "cron":
             return f"{schedule['expression']} {schedule.get('timezone', ZONE)}"

@@ -23,6 +23,7 @@ from hengio.service.executions import ExecutionService
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
 from hengio.service.schedules import ScheduleService
+from hengio.service.simulation import SimulationService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage, Work
 from hengio.storage.sql.store import open_storage
@@ -48,6 +49,7 @@ class Desk:
     jobs: JobService
     executions: ExecutionService
     schedules: ScheduleService
+    simulations: SimulationService
 
 
 @asynccontextmanager
@@ -89,6 +91,7 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
             ),
             ExecutionService(storage=storage, starter=starter, outputs=outputs, clock=clock),
             ScheduleService(storage=storage, firing=firing, clock=clock),
+            SimulationService(storage=storage, at_once=settings.worker.at_once),
         )
 
 

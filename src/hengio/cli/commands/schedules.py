@@ -112,3 +112,41 @@ def schedule_backfill(
         job, since=since, until=until, limit=limit, dry_run=dry_run, data_dir=data_dir, as_json=json
     )
     raise typer.Exit(done)
+
+
+@app.command("simulate")
+def schedule_simulate(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Job definitions that are not saved yet, JSON or YAML; - for standard input."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3_660, help="How many days.", metavar="N")] = 30,
+    start: Annotated[str | None, typer.Option("--from", help="From when on, now if not given.", metavar="WHEN")] = None,
+    job: Annotated[list[str] | None, typer.Option(help="Only this job; repeatable.", metavar="JOB")] = None,
+    duration: Annotated[
+        list[str] | None,
+        typer.Option(help="How long a job takes, instead of what was measured; repeatable.", metavar="JOB=SECONDS"),
+    ] = None,
+    fires: Annotated[
+        int, typer.Option(min=0, max=10_000, help="With --json: also list the first times one by one.", metavar="N")
+    ] = 0,
+    timezone: Annotated[str, typer.Option(help="The time zone to show it in.", metavar="ZONE")] = "Asia/Ho_Chi_Minh",
+    data_dir: DataDir = None,
+    *,
+    with_stored: Annotated[bool, typer.Option("--with-stored", help="The files among the stored jobs.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show what schedules would do in a time to come: fires, skips and why, overlaps, waits, load by the hour."""
+    from hengio.cli.simulate import Wanted, simulate
+
+    wanted = Wanted(
+        files=files or [],
+        days=days,
+        since=start,
+        zone=timezone,
+        jobs=job or [],
+        durations=duration or [],
+        listed=fires,
+        with_stored=with_stored,
+    )
+    raise typer.Exit(simulate(wanted, data_dir=data_dir, as_json=json))
