@@ -14,7 +14,6 @@ from hengio.targets.connections import ConnectionString
 from hengio.targets.lexing import Dialect
 from hengio.targets.mysql.database import MysqlDatabase
 from hengio.targets.oracle.database import OracleDatabase
-from hengio.targets.postgres import PostgresDatabase
 from hengio.targets.procedure import Procedure
 from hengio.targets.reach import Check, Reach
 from hengio.targets.reply import Reply
@@ -56,6 +55,8 @@ def named(name: str, url: str, *, folder: Path) -> Target:
         case "sqlite":
             return SqliteFile(what, folder / _file_name(what, url))
         case "postgresql":
+            from hengio.targets.postgres import PostgresDatabase  # the driver is loaded when it is needed
+
             return PostgresDatabase.named(what, "postgresql" + url[url.index(":") :])
         case _:
             where = server.parse(url, what=what, files=True)
@@ -76,6 +77,8 @@ def dynamic(given: ConnectionString, *, folder: Path, check: Check | None) -> Ta
     reach = Reach(found, where=STRING, check=check)
     match wanted:
         case "postgresql":
+            from hengio.targets.postgres import PostgresDatabase
+
             return PostgresDatabase.dynamic(found, reach)
         case "oracle":
             return OracleDatabase(found, reach)

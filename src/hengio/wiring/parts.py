@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from hengio import log
@@ -17,9 +18,8 @@ from hengio.sandbox.host.outside import Capabilities
 from hengio.sandbox.protocol import Sandbox
 from hengio.settings import Settings
 from hengio.steps.database import DatabaseStep
-from hengio.steps.files import FileStep
+from hengio.steps.late import Late
 from hengio.steps.protocol import StepType
-from hengio.steps.sftp import SftpStep
 from hengio.steps.tapes import Tapes
 from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
@@ -27,7 +27,6 @@ from hengio.storage.sql.store import open_storage
 from hengio.targets.breaker import Breakers
 from hengio.targets.databases import Databases
 from hengio.targets.guard import Guard
-from hengio.targets.sftp.servers import SftpServers
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
 from hengio.wiring.artefacts import open_artefacts
@@ -35,7 +34,7 @@ from hengio.wiring.objects import open_area
 from hengio.wiring.outside import open_capabilities, over
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.scratch import open_scratch
-from hengio.wiring.sftp import open_sftp_servers
+from hengio.wiring.sftp import SftpSteps, open_sftp_steps
 from hengio.wiring.tapes import make_tapes
 from hengio.wiring.vault import database_url, given_connections, make_masks, open_known
 from hengio.wiring.web import open_breakers, open_guard, open_http_step, open_http_targets
@@ -69,7 +68,7 @@ class Parts:
     circuits: KeptCircuits | None
     scratch: Path | None
     capabilities: Capabilities
-    sftp: SftpServers
+    sftp: SftpSteps
     fixed: dict[str, StepType]
 
     def types(self, files: Blobs) -> dict[str, StepType]:
@@ -82,10 +81,16 @@ class Parts:
         )
         return {
             "wasm": WasmStep(self.sandbox, self.modules, allowed=allowed, world=world, tapes=self.tapes),
-            "file_processing": FileStep(files, self.scratch),
-            "sftp": SftpStep(self.sftp, files),
+            "file_processing": Late(partial(_file_step, files, self.scratch)),
+            "sftp": self.sftp.over(files),
             **self.fixed,
         }
+
+
+def _file_step(files: Blobs, scratch: Path | None) -> StepType:
+    from hengio.steps.files import FileStep  # with the libraries for workbooks
+
+    return FileStep(files, scratch)
 
 
 def open_areas(settings: Settings) -> Areas:
@@ -137,7 +142,7 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
             circuits=circuits,
             scratch=None if worker is None else open_scratch(settings),
             capabilities=capabilities,
-            sftp=open_sftp_servers(settings, known, guard=guard, breakers=breakers),
+            sftp=open_sftp_steps(settings, known, guard=guard, breakers=breakers),
             fixed={"http": http, "database": DatabaseStep(databases)},
         )
 

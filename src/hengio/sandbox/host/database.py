@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -12,15 +12,16 @@ from hengio import codec
 from hengio.errors import HengioError, NotFound, Refused
 from hengio.grants import database
 from hengio.model.grant import Grant, Permission
-from hengio.sandbox.host import statement
 from hengio.sandbox.host.answer import answered, denied
 from hengio.sandbox.host.outside import Layer, Note, Scope
-from hengio.sandbox.host.statement import Statement
 from hengio.sandbox.protocol import Answered, Ask, Status
 from hengio.targets.databases import Databases
 from hengio.targets.lexing import Dialect
 from hengio.targets.reply import SqlError, TimedOut, TooManyRows
 from hengio.targets.statement import Tables, Work
+
+if TYPE_CHECKING:
+    from hengio.sandbox.host.statement import Statement
 
 MOST_STATEMENTS = 100
 _SCHEMA: dict[Dialect, str] = {"sqlite": "main", "postgres": "public", "mysql": "", "oracle": ""}
@@ -72,7 +73,7 @@ class DatabaseCapability:
             return denied(missing, left_out=_reaches(scope.layers[0], request.connection))
         try:
             dialect = self._databases.dialect(request.connection)
-            read = [await asyncio.to_thread(statement.read, query.query, dialect) for query in queries]
+            read = [await asyncio.to_thread(_read, query.query, dialect) for query in queries]
         except HengioError as error:
             status = Status.NOT_FOUND if isinstance(error, NotFound) else Status.INVALID_REQUEST
             return answered(status, error.message)
@@ -195,3 +196,9 @@ def _status(error: HengioError) -> Status:
             return Status.INVALID_REQUEST
         case _:
             return Status.UNAVAILABLE
+
+
+def _read(query: str, dialect: Dialect) -> Statement:
+    from hengio.sandbox.host import statement  # the parser is loaded when it is needed
+
+    return statement.read(query, dialect)
