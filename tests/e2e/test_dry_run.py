@@ -100,7 +100,7 @@ def test_reads_happen_and_changes_are_listed_instead_of_made(tmp_path: Path) -> 
     file = tmp_path / "job.json"
     with web_server() as web:
         file.write_text(json.dumps(definition(web)))
-        told = hengio(folder, "job", "dry-run", str(file))
+        told = hengio(folder, "job", "dry-run", str(file), "--full")
         assert [seen.method for seen in web.seen] == ["GET"]
         assert told["status"] == "success"
         assert [(change["kind"], change["step"]) for change in told["changes"]] == [
