@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hengio import codec
+from hengio.clock import to_iso
 from hengio.model.call import CallFilter
 from hengio.model.event import Event
 from hengio.model.execution import StepStatus
@@ -124,5 +125,7 @@ async def test_a_step_that_is_cancelled_keeps_its_log_and_what_it_used(tmp_path:
     runs = [run for run in finished.runs if run.step_id != "root"]
     details = [codec.decode(run.detail) for run in runs if run.detail is not None]
     assert [run.status for run in runs] == [StepStatus.CANCELLED] * len(branches)
+    for run, detail in zip(runs, details, strict=True):
+        assert to_iso(run.started_at) <= detail["logs"][0]["at"] <= to_iso(run.completed_at)
     assert [(len(detail["logs"]), detail["fuel_used"] > 0) for detail in details] == [(1, True)] * len(branches)
     assert len(calls) == len(branches)

@@ -218,7 +218,10 @@ def lines(event: Event) -> list[dict[str, Any]]:
         return [{"at": at, "level": _level(data), "message": f"execution {data['state']}", **_why(data)}]
     about = {"at": at, "step": event.step_id, "visit": data["visit"], "attempt": data["attempt"]}
     logged = (data.get("detail") or {}).get("logs", ())
-    told = [{**about, "level": one["level"], "message": one["message"], **_fields(one)} for one in logged]
+    told = [
+        {**about, "at": one.get("at", at), "level": one["level"], "message": one["message"], **_fields(one)}
+        for one in logged
+    ]
     took = f" in {data['duration_ms']:,.1f} ms" if data["status"] != "skipped" else ""
     return [*told, {**about, "level": _level(data), "message": f"{data['kind']}{took}", **_why(data)}]
 

@@ -29,11 +29,13 @@ class OutcomeKind(StrEnum):
 
 
 class LogLine(Struct, frozen=True, omit_defaults=True):
-    """One line a guest logged. `fields` are those of a structured (JSON object) line."""
+    """One line a guest logged. `fields` are those of a structured (JSON object) line. `at` (RFC 3339) is when a live
+    step heard it; a tape has none, since a replay comes to the same line at another time."""
 
     level: str
     message: str
     fields: dict[str, Any] | None = None
+    at: str | None = None
 
 
 class Frame(Struct, frozen=True, omit_defaults=True):

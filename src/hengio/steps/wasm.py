@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from msgspec import UNSET
 
-from hengio.clock import Clock
+from hengio.clock import Clock, Micros, SystemClock, to_iso
 from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
@@ -22,7 +22,7 @@ from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
 from hengio.model.grant import Grant
 from hengio.model.module import Limits, Module
-from hengio.model.outcome import Failure, Outcome, OutcomeKind
+from hengio.model.outcome import Failure, LogLine, Outcome, OutcomeKind
 from hengio.model.step import Step
 from hengio.model.tape import Origin, Tape, TapeMode
 from hengio.sandbox.host.outside import Capabilities, Note, Scope, ScopedOutside, imported
@@ -100,6 +100,7 @@ class WasmStep:
         self._modules = modules
         self._allowed = allowed
         self._world = world
+        self._clock = SystemClock() if world is None else world.clock
         self._tapes = tapes
         self._plans: dict[int, _Plan] = {}
 
@@ -117,6 +118,12 @@ class WasmStep:
         except HengioError as error:
             return verdict.refused(error, config.module_id)
         outside = self._outside(module, config, request)
+        heard: list[Micros] = []
+
+        def on_log(line: LogLine) -> None:
+            heard.append(self._clock.now())
+            request.on_log(line)
+
         view = guest.GuestView(request.context, secrets=config.secrets, own=guest.own(request, config))
         call = Call(
             digest=module.digest,
@@ -127,7 +134,7 @@ class WasmStep:
             context=view,
             output_mode=config.output_mode,
             env={} if module.facts.kind == "reactor" else {**guest.environment(request), **config.env},
-            on_log=request.on_log,
+            on_log=on_log,
             outside=outside,
             directories=() if outside is None else outside.scope.directories,
             by=None if left is None else now + left - min(RESERVE, left / 20),
@@ -139,10 +146,12 @@ class WasmStep:
         except HengioError as error:
             return verdict.refused(error, f"{module.name}@{module.version}", module)
         except asyncio.CancelledError as error:
-            raise asyncio.CancelledError(await self._cut_short(error, module, config, request, outside)) from None
+            outcome = error.args[0] if error.args and isinstance(error.args[0], Outcome) else CANCELLED
+            told = await self._cut_short(_timed(outcome, heard), module, config, request, outside)
+            raise asyncio.CancelledError(told) from None
         left_out = frozenset[Grant]() if outside is None else frozenset(outside.left_out)
         await self._audit(outcome, module, request, left_out)
-        result = verdict.judged(outcome, module, config, request.context, left_out=left_out)
+        result = verdict.judged(_timed(outcome, heard), module, config, request.context, left_out=left_out)
         if outcome.tape is None:
             return result
         return await self._taped(
@@ -151,14 +160,13 @@ class WasmStep:
 
     async def _cut_short(
         self,
-        error: asyncio.CancelledError,
+        outcome: Outcome,
         module: Module,
         config: WasmConfig,
         request: StepRequest,
         outside: ScopedOutside | None,
     ) -> StepResult:
         """What is known of a call that was cancelled; nothing but its module, if the guest had not begun."""
-        outcome = error.args[0] if error.args and isinstance(error.args[0], Outcome) else CANCELLED
         left_out = frozenset[Grant]() if outside is None else frozenset(outside.left_out)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
@@ -271,6 +279,15 @@ class WasmStep:
             timeout_seconds=seconds if left is None else min(seconds, left),
             memory_bytes=min(asked, highest.memory_bytes),
         )
+
+
+def _timed(outcome: Outcome, heard: Sequence[Micros]) -> Outcome:
+    """The outcome, whose lines have the time at which each was heard. Of a call that ran once more on better code these
+    are those of the first time; lines that came only then have none."""
+    if not heard:
+        return outcome
+    known = [msgspec.structs.replace(line, at=to_iso(at)) for line, at in zip(outcome.logs, heard, strict=False)]
+    return msgspec.structs.replace(outcome, logs=(*known, *outcome.logs[len(known) :]))
 
 
 def _note(request: StepRequest) -> Note | None:
