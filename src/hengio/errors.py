@@ -45,6 +45,19 @@ class Refused(HengioError):
     exit_code = 2
 
 
+class Distrusted(Refused):
+    """A module that is not signed as it must be (R14). Its `code` says why; each time it was to run, that is a security
+    alert. `module` is its `name@version`."""
+
+    code = "distrusted"
+
+    def __init__(self, code: str, message: str, *, module: str, module_id: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.module = module
+        self.module_id = module_id
+
+
 class NotFound(HengioError):
     """Nothing of that name or id exists."""
 

@@ -86,6 +86,22 @@ class SandboxSettings(Area):
     artefacts_mb: int = Field(1024, ge=0, description="MiB of compiled code kept in data_dir; 0 keeps none anywhere")
 
 
+class ModuleSettings(Area):
+    """Which modules are taken, and how canaries are watched."""
+
+    max_mb: int = Field(128, ge=1, le=1024, description="the largest binary that is registered, in MiB")
+    require_signature: Literal["never", "always"] = Field(
+        "never", description="always: only modules that are signed with a key of a registered author run"
+    )
+    require_signature_for: list[str] = Field(
+        default_factory=list, description="names of modules that must be signed, `*` for anything in one"
+    )
+    canary_runs: int = Field(50, ge=1, le=10_000, description="the newest runs of a canary that are looked at")
+    canary_failures_percent: float = Field(
+        20.0, ge=0, le=100, description="a canary of whose runs more than that share fails is rolled back; 100: never"
+    )
+
+
 class Secret(Area):
     """A secret that modules use by name, and the hosts it may be sent to."""
 
@@ -158,6 +174,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    modules: ModuleSettings = ModuleSettings()
     network: NetworkSettings = NetworkSettings()
     circuits: CircuitSettings = CircuitSettings()
     server: ServerSettings = ServerSettings()

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from hengio import errors
-from hengio.api.metrics import families, fire_families, webhook_family
+from hengio.api.metrics import families, fire_families, module_families, webhook_family
 from hengio.cli.main import app
 from hengio.definition.configs import (
     CONFIGS,
@@ -36,6 +36,7 @@ from hengio.model.schedule import Calendar, Misfire, Schedule
 from hengio.model.step import Step
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.scheduler.statistics import FireStatistics
+from hengio.service.canaries import CanaryStatistics
 from hengio.settings import Settings
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -67,7 +68,7 @@ def metrics() -> set[str]:
     none: dict[str, int] = {}
     values = {one.name: none if "Mapping" in str(one.type) else 0 for one in fields(SandboxStatistics)}
     ours = families(SandboxStatistics(**values))  # type: ignore[arg-type]
-    shown = (*ours, *fire_families(FireStatistics()), webhook_family({}))
+    shown = (*ours, *fire_families(FireStatistics()), webhook_family({}), *module_families({}, CanaryStatistics()))
     return {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in shown}
 
 

@@ -128,7 +128,7 @@ def test_a_stored_binary_that_was_altered_or_is_gone_is_mended_by_registering_it
     tmp_path: Path, files: dict[str, Path], altered: bool
 ) -> None:
     register(tmp_path, f"one={files['one']}")
-    (stored,) = (tmp_path / "objects" / "modules").glob("*.wasm")
+    (stored,) = (tmp_path / "objects" / "wasm-modules").glob("*.wasm")
     shutil.rmtree(tmp_path / "objects" / "artefacts", ignore_errors=True)
     shutil.rmtree(tmp_path / "artefacts", ignore_errors=True)
     if altered:

@@ -31,8 +31,8 @@ def make_clock() -> MovableClock:
 @pytest.fixture(name="modules")
 async def make_modules(tmp_path: Path, clock: MovableClock) -> AsyncIterator[ModuleRegistry]:
     async with embedded(Settings(data_dir=tmp_path)) as system:
-        parts = system.storage.modules, system.areas.modules, system.sandbox, clock, system.storage.audit
-        modules = ModuleRegistry(*parts)
+        stores = system.storage.modules, system.storage.channels
+        modules = ModuleRegistry(*stores, system.areas.modules, system.sandbox, clock)
         await modules.register("m", "1.0.0", MODULE)
         yield modules
 

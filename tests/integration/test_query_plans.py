@@ -99,3 +99,13 @@ async def test_a_few_that_ended_badly_are_found_among_many(states: tuple[Executi
             await storage.executions.recent(ExecutionFilter(states=states), limit=50)
     [step] = planned(file, statements)
     assert "ix_executions_bad_ends" in step
+
+
+async def test_statistics_of_a_module_are_found_by_an_index_however_many_calls_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "hengio.db"
+    async with opened(f"sqlite:///{file}") as storage:
+        with heard() as statements:
+            await storage.calls.statistics("m", since=NOON, most=100)
+    steps = planned(file, statements)
+    assert [step for step in steps if "ix_step_runs_calls_module_id_completed_at" in step]
+    assert not [step for step in steps if step.startswith("SCAN step_runs") or "TEMP B-TREE" in step], steps

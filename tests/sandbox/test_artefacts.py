@@ -124,7 +124,7 @@ async def test_an_altered_artefact_is_refused_reported_and_replaced(
             numbers = sandbox.statistics()
     assert (numbers.artefacts_refused, numbers.artefact_hits, numbers.artefact_misses) == (1, 0, 1)
     (alert,) = [entry for entry in logs if entry["event"] == "security_alert"]
-    assert (alert["reason"], alert["log_level"], alert["artefact"]) == ("artefact.altered", "error", file.name)
+    assert (alert["reason"], alert["log_level"], alert["artefact"]) == ("artefact_altered", "error", file.name)
     assert Seal(SECRET).open(identity(ONE), file.read_bytes()) is not None
 
 

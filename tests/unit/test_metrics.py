@@ -11,6 +11,7 @@ from hengio.api.metrics import Metrics
 from hengio.clock import SECOND
 from hengio.model.fire import Fire, FireState
 from hengio.scheduler.statistics import FireStatistics
+from hengio.service.canaries import CanaryStatistics
 from hengio.storage.schedules import Decided, Decision
 from tests.support.artefacts import ONE, answers, folder, keeping, ready
 
@@ -21,7 +22,7 @@ async def test_the_numbers_are_those_of_the_sandbox(tmp_path: Path) -> None:
         await answers(sandbox, ONE, 1)
         await ready(sandbox, ONE)
         await answers(sandbox, ONE, 1)
-        text, now = Metrics(sandbox, FireStatistics(), {}).text().decode(), sandbox.statistics()
+        text, now = Metrics(sandbox, FireStatistics(), {}, CanaryStatistics()).text().decode(), sandbox.statistics()
     shown = {
         (sample.name, sample.labels.get("tier")): sample.value
         for family in text_string_to_metric_families(text)
@@ -49,7 +50,7 @@ async def test_what_the_scheduler_decided_is_counted_with_how_late_it_was(tmp_pa
     decision = Decision(job_id="j", fires=rows, anchor=0, decided_until=0, next_at=None, problem="why")
     fires.count(Decided((decision,), ()), at=3 * SECOND)
     async with keeping(folder(tmp_path)) as sandbox:
-        text = Metrics(sandbox, fires, {}).text().decode()
+        text = Metrics(sandbox, fires, {}, CanaryStatistics()).text().decode()
     shown = {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)

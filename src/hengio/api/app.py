@@ -40,7 +40,7 @@ def create_app(system: System) -> FastAPI:
     problems.install(app)
     door = WebhookDoor(system.receiver, most_bytes=system.settings.server.webhook_body_kb << 10)
     app.router.routes.append(door.route)
-    metrics = Metrics(system.sandbox, system.schedules.firing.statistics, door.results)
+    metrics = Metrics(system.sandbox, system.schedules.firing.statistics, door.results, system.canaries.statistics)
 
     @app.get("/metrics")
     async def numbers() -> Response:

@@ -9,9 +9,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hengio import alerts
 from hengio.sandbox.protocol import Sandbox
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.scheduler.statistics import LATENESS_SECONDS, FireStatistics
+from hengio.service.canaries import CanaryStatistics
 
 
 class SandboxCollector(Collector):
@@ -44,11 +46,28 @@ class WebhookCollector(Collector):
         yield webhook_family(self._results)
 
 
+class ModuleCollector(Collector):
+    """Security alerts, and canaries that were taken away, read when they are asked for."""
+
+    def __init__(self, canaries: CanaryStatistics) -> None:
+        self._canaries = canaries
+
+    def collect(self) -> Iterator[Metric]:
+        return module_families(alerts.counts(), self._canaries)
+
+
 class Metrics:
     """Everything `/metrics` shows."""
 
-    def __init__(self, sandbox: Sandbox, fires: FireStatistics, webhook_results: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        fires: FireStatistics,
+        webhook_results: Mapping[str, int],
+        canaries: CanaryStatistics,
+    ) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(ModuleCollector(canaries))
         self._registry.register(SandboxCollector(sandbox))
         self._registry.register(FireCollector(fires))
         self._registry.register(WebhookCollector(webhook_results))
@@ -95,6 +114,16 @@ def webhook_family(results: Mapping[str, int]) -> Metric:
     for result, value in sorted(results.items()):
         family.add_metric((result,), value)
     return family
+
+
+def module_families(raised: Mapping[str, int], canaries: CanaryStatistics) -> Iterator[Metric]:
+    """The metrics that alerts and canaries make."""
+    family = CounterMetricFamily("hengio_security_alerts", "Security alerts, by kind", labels=("kind",))
+    for kind, count in sorted(raised.items()):
+        family.add_metric((kind,), count)
+    yield family
+    text = "Canaries that were taken away because they failed too often"
+    yield CounterMetricFamily("hengio_canary_rollbacks", text, canaries.rolled_back)
 
 
 def _cache(now: SandboxStatistics) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ class BlobInfo:
 
 
 class Blobs(Protocol):
-    """One area of the object store (`modules`, `artefacts`, `outputs`, `tapes`, `files`), keyed by `/`-separated paths.
+    """One area of the object store (`wasm-modules`, `artefacts`, `outputs`, `tapes`, `files`), keyed by paths with `/`.
 
     Promises: `put` is atomic (readers see the whole old or the whole new object, also after a crash), and
     `put_new` never replaces. Does not promise: order between keys, or metadata (that lives in the database).

@@ -20,7 +20,8 @@ from hengio.keys import check_key
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-AREAS = ("modules", "artefacts", "outputs", "files", "tapes")
+AREAS = ("wasm-modules", "modules", "artefacts", "outputs", "files", "tapes")
+"""`modules` is where earlier releases kept what lies in `wasm-modules` now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,18 @@ def open_blobs(url: str, *, area: str, s3: S3Options | None = None) -> Blobs:
                 f"the object store's URL {parts.scheme}://… is not understood",
                 hint="use file:///absolute/path, memory:// or s3://bucket/prefix",
             )
+
+
+def is_there(url: str, *, area: str) -> bool:
+    """Whether an area may hold anything: of a local store, whether its folder is there."""
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "memory":
+            return False
+        case "file":
+            return (Path(unquote(parts.path)) / area).is_dir()
+        case _:
+            return True
 
 
 def open_folder(root: Path, *, area: str) -> Blobs:

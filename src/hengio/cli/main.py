@@ -11,11 +11,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from hengio.cli.commands import (
+    authors,
     circuits,
     connections,
     deadletters,
     executions,
     jobs,
+    modules,
     schedules,
     secrets,
     variables,
@@ -31,13 +33,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-module_app = typer.Typer(help="Look into WebAssembly modules and try them.", no_args_is_help=True)
+module_app = modules.app
 app.add_typer(jobs.app, name="job")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(executions.app, name="execution")
 app.add_typer(deadletters.app, name="deadletter")
 app.add_typer(circuits.app, name="circuit")
 app.add_typer(module_app, name="module")
+app.add_typer(authors.app, name="author")
 audit_app = typer.Typer(help="Look up what was decided.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
 
@@ -159,6 +162,9 @@ def module_register(
             help="Let a module reach something outside; repeatable.", metavar="NAME[@VERSION]='PERMISSION RESOURCE'"
         ),
     ] = None,
+    signature: Annotated[
+        list[Path] | None, typer.Option(help="A signature of one of the modules; repeatable.", metavar="FILE")
+    ] = None,
     data_dir: DataDir = None,
     *,
     json: AsJson = False,
@@ -166,7 +172,10 @@ def module_register(
     """Check, store and compile modules, so that their first calls need not wait for it."""
     from hengio.cli.register import register_files
 
-    raise typer.Exit(register_files(modules, grants=grant or [], data_dir=data_dir, as_json=json))
+    signatures = signature or []
+    raise typer.Exit(
+        register_files(modules, grants=grant or [], signatures=signatures, data_dir=data_dir, as_json=json)
+    )
 
 
 @module_app.command("permissions")

@@ -15,11 +15,13 @@ from hengio.wiring import process
 from hengio.wiring.embedded import embedded
 
 
-def register_files(modules: list[str], *, grants: list[str], data_dir: Path | None, as_json: bool) -> int:
+def register_files(
+    modules: list[str], *, grants: list[str], signatures: list[Path], data_dir: Path | None, as_json: bool
+) -> int:
     """Register each `NAME[@VERSION]=FILE`; returns when the code of all of them is compiled and kept."""
     chosen = brief(settings.load(data_dir=data_dir))
     log.configure(level="warning", style="json" if as_json else "text")
-    first = wanted(modules=modules, grants=grants, files=[], option="MODULES")
+    first = wanted(modules=modules, grants=grants, signatures=signatures, option="MODULES")
     registered, numbers = process.run(_register(chosen, first))
     if as_json:
         print_json({"modules": [_document(module) for module in registered], "compiled": _compiled(numbers)})
@@ -44,6 +46,7 @@ def _document(module: Module) -> dict[str, Any]:
         "digest": module.digest,
         "size": module.size,
         "kind": module.facts.kind,
+        "key_id": None if module.signature is None else module.signature.key_id,
     }
 
 

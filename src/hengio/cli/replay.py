@@ -17,7 +17,7 @@ from hengio.cli.tape import about, counted, described, load
 from hengio.errors import NotFound
 from hengio.model.outcome import Outcome
 from hengio.model.tape import Tape
-from hengio.registry.modules import fetch_binary
+from hengio.registry.binaries import fetch_binary
 from hengio.sandbox.tapes import replay as replaying
 from hengio.sandbox.tapes.replay import Replayed
 from hengio.wiring import process

@@ -19,7 +19,8 @@ from hengio.model.tape import TapeMode
 class WasmConfig(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A call of a module (R1.5).
 
-    `module_id` is an id, `name`, `name@1.2.3`, `name@^1.2` or `sha256:` and the digest. `function_name` is its entry.
+    `module_id` is an id, `name`, `name@1.2.3`, `name@^1.2`, `name@stable` (a channel) or `sha256:` and the digest.
+    `function_name` is its entry.
     `fuel_limit` bounds instructions. `timeout_seconds` bounds the time of the call. `memory_limit_mb` bounds memory.
     `params` are handed to the module. `input`, when given, is all the module sees of the earlier steps.
     `env` is the environment of a command module. `secrets` are sensitive variables that the module may read.

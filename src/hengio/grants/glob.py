@@ -16,6 +16,14 @@ def matches(pattern: Sequence[str], segments: Sequence[str]) -> bool:
     return _matches(pattern, segments, ALL, lambda glob, segment: _matches(glob, segment, ANY, str.__eq__))
 
 
+def covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Whether every path that `narrow` matches is matched by `wide`. False also for a few where it is, such as `*/**`
+    and `**/a`: a wildcard is covered by a wildcard only."""
+    return _matches(
+        wide, narrow, ALL, lambda glob, segment: segment != ALL and _matches(glob, segment, ANY, str.__eq__)
+    )
+
+
 def _matches(pattern: Sequence[str], items: Sequence[str], wild: str, fits: Callable[[str, str], bool]) -> bool:
     at = place = 0
     star, resume = -1, 0

@@ -12,6 +12,17 @@ AuditAction = Literal[
     "host_call.denied",
     "module.digest_mismatch",
     "module.granted",
+    "module.distrusted",
+    "module.registered",
+    "module.signed",
+    "module.enabled",
+    "module.disabled",
+    "module.deleted",
+    "channel.set",
+    "channel.promoted",
+    "channel.rolled_back",
+    "author.added",
+    "author.revoked",
     "job.applied",
     "job.enabled",
     "job.disabled",
@@ -36,6 +47,7 @@ AuditAction = Literal[
     "webhook.refused",
 ]
 """A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
+one that is not signed as it must be was to run; what people did to modules, their channels and their authors' keys;
 what people did to jobs and executions; a variable or a connection changed (never with a value); everything was
 encrypted under another key; what people did to a schedule, and one that can fire no more;
 a job was given a URL or another one; calls of one were refused."""

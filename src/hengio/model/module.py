@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hengio.model.grant import Grant
+from hengio.model.signature import Signature
 
 ModuleKind = Literal["reactor", "command", "component"]
 
@@ -53,7 +54,8 @@ class ModuleFacts(Struct, frozen=True, kw_only=True):
 
 class Module(Struct, frozen=True, kw_only=True):
     """A registered module. `digest` is the SHA-256 of the binary in lower-case hex (R6.2). `grants` are what an
-    administrator allows it outside its execution; none by default (R4)."""
+    administrator allows it outside its execution; none by default (R4). `requested` is what its author asked for, under
+    the signature if there is one."""
 
     id: str
     name: str
@@ -64,3 +66,11 @@ class Module(Struct, frozen=True, kw_only=True):
     created_at: int
     enabled: bool = True
     grants: tuple[Grant, ...] = ()
+    requested: tuple[Grant, ...] = ()
+    signature: Signature | None = None
+    registered_by: str = ""
+
+    @property
+    def reference(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
+from hengio.model.channel import Channels
 from hengio.model.module import Module, ModuleFacts
 from hengio.model.reference import named
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Modules, variables and connections as they are now: a `definition.outside.Catalog`."""
+    """Modules with their channels, variables and connections as they are now: a `definition.outside.Catalog`."""
 
     registered: tuple[Module, ...]
     variables: Collection[str]
     connections: Collection[str]
+    channels: Mapping[str, Channels] = field(default_factory=dict)
 
     @property
     def modules(self) -> Collection[str]:
@@ -24,5 +26,5 @@ class Installed:
 
     def module(self, reference: str) -> ModuleFacts | None:
         """The facts of the module that a `module_id` names; None if there is none."""
-        found = named(self.registered, reference)
+        found = named(self.registered, reference, self.channels)
         return None if found is None else found.facts

@@ -59,7 +59,8 @@ class JobService:
         modules = tuple(await self.storage.modules.all())
         name = document.get("name") if isinstance(document, dict) else None
         variables = await self.names.variables(name if isinstance(name, str) else None)
-        return validate(document, catalog=Installed(modules, variables, await self.names.connections()))
+        channels = await self.storage.channels.current()
+        return validate(document, catalog=Installed(modules, variables, await self.names.connections(), channels))
 
     async def apply(self, document: Json, *, by: str = "") -> tuple[StoredJob, Report]:
         """Validate and store a definition; a job with a webhook is given its URL, unless it has one. Raises

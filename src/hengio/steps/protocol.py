@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from hengio.codec import Raw
 from hengio.definition.context import Context
@@ -22,6 +22,7 @@ class StepRequest(Struct, frozen=True, kw_only=True):
 
     With a `rehearsal` nothing outside may be changed: what would have been is noted there. `mask` takes sensitive
     values out of what the step itself writes elsewhere, such as the audit log; its result is masked by who called it.
+    `followed` are the modules' ids that earlier step runs of this execution got through a channel, by reference.
     """
 
     execution: Execution
@@ -34,6 +35,7 @@ class StepRequest(Struct, frozen=True, kw_only=True):
     on_log: Callable[[LogLine], None]
     rehearsal: Rehearsal | None = None
     mask: Mask = IDLE
+    followed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -45,7 +47,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     """How the attempt ended. `failure` None is success. `kind` is the outcome's word (`succeeded`, `out_of_fuel`, …).
 
     `context` holds variables to merge, in order; `detail` is what the type measured, kept with the step run.
-    `module_id` is the module that was called, if one was.
+    `module_id` is the module that was called, if one was, and `followed` the reference by a channel that led to it.
     """
 
     kind: str = "succeeded"
@@ -57,6 +59,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     context: tuple[dict[str, Any], ...] = ()
     detail: dict[str, Any] | None = None
     module_id: str | None = None
+    followed: str | None = None
 
 
 class StepType(Protocol):

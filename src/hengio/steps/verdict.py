@@ -12,9 +12,10 @@ from hengio.clock import Micros
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
 from hengio.definition.words import plain
-from hengio.errors import HengioError, Unavailable
+from hengio.errors import Distrusted, HengioError, Unavailable
 from hengio.ids import new_id
 from hengio.model.audit import AuditEntry
+from hengio.model.channel import followed
 from hengio.model.grant import Grant
 from hengio.model.module import Module
 from hengio.model.outcome import Failure, Outcome, OutcomeKind
@@ -35,14 +36,13 @@ def audited(
 
     `left_out` are those that the module has, but not the step's `permissions`.
     """
-    reference = f"{module.name}@{module.version}"
 
     def entry(action: Any, subject: str, detail: dict[str, Any]) -> AuditEntry:
         return AuditEntry(
             id=new_id(),
             at=at,
             action=action,
-            actor=f"module:{reference}",
+            actor=f"module:{module.reference}",
             subject=request.mask.text(subject),
             execution_id=request.execution.id,
             step_id=request.step.id,
@@ -67,12 +67,32 @@ def audited(
         for grant in outcome.denials
     ]
     if outcome.failure is not None and outcome.failure.code == MISMATCH:
-        entries.append(entry("module.digest_mismatch", reference, {"message": outcome.failure.message}))
+        entries.append(entry("module.digest_mismatch", module.reference, {"message": outcome.failure.message}))
     return entries
 
 
+def distrusted(error: Distrusted, request: StepRequest, *, at: Micros) -> AuditEntry:
+    """The entry for a module that was to run and is not signed as it must be."""
+    return AuditEntry(
+        id=new_id(),
+        at=at,
+        action="module.distrusted",
+        actor=f"module:{error.module}",
+        subject=error.module,
+        execution_id=request.execution.id,
+        step_id=request.step.id,
+        detail={
+            "job": request.job.name,
+            "module_id": error.module_id,
+            "code": error.code,
+            "message": request.mask.text(error.message),
+        },
+    )
+
+
 def refused(error: HengioError, reference: str, module: Module | None = None) -> StepResult:
-    """The module is missing, disabled or has no such function; that its store is away is an ordinary failure.
+    """The module is missing, disabled, not signed as it must be, or has no such function; that its store is away is an
+    ordinary failure.
 
     Without a module the log of calls has its entry under the reference that named none, as far as an index takes it.
     """
@@ -80,9 +100,18 @@ def refused(error: HengioError, reference: str, module: Module | None = None) ->
     kind = result.kind if isinstance(error, Unavailable) else OutcomeKind.MODULE_REFUSED
     reference = plain(reference)[:_SHOWN]
     detail = {"module": reference} if module is None else {"module": reference, "digest": module.digest}
-    return msgspec.structs.replace(
-        result, kind=kind, detail=detail, module_id=reference if module is None else module.id
-    )
+    module_id = reference if module is None else module.id
+    if isinstance(error, Distrusted):
+        detail, module_id = {"module": error.module}, error.module_id
+    return msgspec.structs.replace(result, kind=kind, detail=detail, module_id=module_id)
+
+
+def through(result: StepResult, module: Module, config: WasmConfig) -> StepResult:
+    """The result, which names the channel through which the module was found, if it was."""
+    if followed(config.module_id) is None:
+        return result
+    detail = {**(result.detail or {}), "channel": config.module_id}
+    return msgspec.structs.replace(result, detail=detail, module_id=module.id, followed=config.module_id)
 
 
 def judged(
@@ -123,7 +152,7 @@ def _retryable(outcome: Outcome) -> bool:
 
 def _detail(outcome: Outcome, module: Module, config: WasmConfig, left_out: Collection[Grant]) -> dict[str, Any]:
     detail: dict[str, Any] = {
-        "module": f"{module.name}@{module.version}",
+        "module": module.reference,
         "module_id": module.id,
         "digest": module.digest,
         "function": config.function_name,

@@ -13,11 +13,12 @@ import msgspec
 import structlog
 from msgspec import UNSET
 
+from hengio.alerts import alert
 from hengio.clock import Clock, Micros, SystemClock, to_iso
 from hengio.definition import templates
 from hengio.definition.configs import WasmConfig
 from hengio.definition.context import Context
-from hengio.errors import HengioError, NotFound, Refused, Unavailable
+from hengio.errors import Distrusted, HengioError, NotFound, Refused, Unavailable
 from hengio.grants.check import check
 from hengio.model.audit import AuditEntry
 from hengio.model.grant import Grant
@@ -46,8 +47,9 @@ log = structlog.get_logger("hengio.modules")
 class Modules(Protocol):
     """Where modules come from."""
 
-    async def find(self, reference: str) -> Module:
-        """The module that a job's `module_id` names; `NotFound` or `Refused` (disabled) if it may not run."""
+    async def find(self, reference: str, *, execution_id: str = "") -> Module:
+        """The module that a job's `module_id` names, of a channel the one that this execution gets; `NotFound`,
+        `Refused` (disabled) or `Distrusted` if it may not run."""
         ...
 
     def fetch(self, module: Module) -> Callable[[], Awaitable[bytes]]:
@@ -114,9 +116,19 @@ class WasmStep:
         except HengioError as error:
             return failed(error)
         try:
-            module = await self._find(config)
+            module = await self._find(config, request)
         except HengioError as error:
+            await self._alarm(error, request)
             return verdict.refused(error, config.module_id)
+        end = None if left is None else now + left
+        result = await self._called(module, config, request, end=end)
+        return verdict.through(result, module, config)
+
+    async def _called(
+        self, module: Module, config: WasmConfig, request: StepRequest, *, end: float | None
+    ) -> StepResult:
+        """Call the module, and judge how that ended. `end` is when the step ends, on the monotonic clock."""
+        left = request.timeout_seconds
         outside = self._outside(module, config, request)
         heard: list[Micros] = []
 
@@ -137,14 +149,15 @@ class WasmStep:
             on_log=on_log,
             outside=outside,
             directories=() if outside is None else outside.scope.directories,
-            by=None if left is None else now + left - min(RESERVE, left / 20),
+            by=None if left is None or end is None else end - min(RESERVE, left / 20),
             tape="never" if request.rehearsal is not None else self._mode(config),
             tape_bytes=0 if self._tapes is None else self._tapes.most_bytes,
         )
         try:
             outcome = await self._sandbox.call(call, self._modules.fetch(module))
         except HengioError as error:
-            return verdict.refused(error, f"{module.name}@{module.version}", module)
+            await self._alarm(error, request)
+            return verdict.refused(error, module.reference, module)
         except asyncio.CancelledError as error:
             outcome = error.args[0] if error.args and isinstance(error.args[0], Outcome) else CANCELLED
             told = await self._cut_short(_timed(outcome, heard), module, config, request, outside)
@@ -154,9 +167,7 @@ class WasmStep:
         result = verdict.judged(_timed(outcome, heard), module, config, request.context, left_out=left_out)
         if outcome.tape is None:
             return result
-        return await self._taped(
-            result, outcome.tape, module, config, request, end=None if left is None else now + left
-        )
+        return await self._taped(result, outcome.tape, module, config, request, end=end)
 
     async def _cut_short(
         self,
@@ -171,7 +182,8 @@ class WasmStep:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._audit(outcome, module, request, left_out)
-        return verdict.judged(outcome, module, config, request.context, left_out=left_out)
+        told = verdict.judged(outcome, module, config, request.context, left_out=left_out)
+        return verdict.through(told, module, config)
 
     def _mode(self, config: WasmConfig) -> TapeMode:
         if self._tapes is None:
@@ -199,7 +211,7 @@ class WasmStep:
             visit=request.visit,
             attempt=request.attempt,
         )
-        tape = msgspec.structs.replace(tape, module=f"{module.name}@{module.version}", origin=origin)
+        tape = msgspec.structs.replace(tape, module=module.reference, origin=origin)
         seconds = None if end is None else max(0.0, end - time.monotonic()) / 2
         said = await self._tapes.keep(tape, origin, guest.secrets(request.context, config), seconds=seconds)
         return msgspec.structs.replace(result, detail={**(result.detail or {}), **said})
@@ -213,17 +225,27 @@ class WasmStep:
         return self._world.capabilities.of(scope)
 
     async def _audit(self, outcome: Outcome, module: Module, request: StepRequest, left_out: Collection[Grant]) -> None:
-        """Written down before the step goes on; most calls have nothing to audit.
-
-        A database that is away is waited for, within the step's own time: the module has done its work, and to fail the
-        step would repeat it.
-        """
+        """What the call was denied, and a binary that is not the registered one. Most calls have nothing to audit."""
         if self._world is None or (outcome.failure is None and not outcome.denials):
             return
         entries = verdict.audited(outcome, module, request, at=self._world.clock.now(), left_out=left_out)
         for entry in entries:
             if entry.action == "module.digest_mismatch":
-                log.error("security_alert", reason=entry.action, module=entry.subject, execution_id=entry.execution_id)
+                alert("digest_mismatch", module=entry.subject, execution_id=entry.execution_id)
+        await self._write_down(entries)
+
+    async def _alarm(self, error: HengioError, request: StepRequest) -> None:
+        """A module that is not signed as it must be was to run: an alert (R14.5)."""
+        if self._world is None or not isinstance(error, Distrusted):
+            return
+        entry = verdict.distrusted(error, request, at=self._world.clock.now())
+        alert(error.code, module=error.module, execution_id=entry.execution_id, message=error.message)
+        await self._write_down([entry])
+
+    async def _write_down(self, entries: Sequence[AuditEntry]) -> None:
+        """Before the step goes on. A database that is away is waited for, within the step's own time: the module has
+        done its work, and to fail the step would repeat it."""
+        assert self._world is not None
         pause = _FIRST_PAUSE_SECONDS
         while entries:
             try:
@@ -235,11 +257,13 @@ class WasmStep:
             else:
                 return
 
-    async def _find(self, config: WasmConfig) -> Module:
-        module = await self._modules.find(config.module_id)
+    async def _find(self, config: WasmConfig, request: StepRequest) -> Module:
+        """The module; the one that an earlier step run of this execution got through the same channel, if any did."""
+        known = request.followed.get(config.module_id)
+        module = await self._modules.find(known or config.module_id, execution_id=request.execution.id)
         if module.facts.kind == "reactor" and config.function_name not in module.facts.entries:
             raise NotFound(
-                f"module {module.name}@{module.version} has no function '{config.function_name}'",
+                f"module {module.reference} has no function '{config.function_name}'",
                 hint=f"it exports {', '.join(module.facts.entries)}",
             )
         return module

@@ -16,10 +16,10 @@ from hengio.model.audit import AuditEntry
 from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.circuit import Circuit
 from hengio.model.execution import EVERY, FINAL, Execution, ExecutionFilter, ExecutionState, StepRun
-from hengio.model.grant import Grant
 from hengio.model.job import Job, RateLimit
-from hengio.model.module import Module
 from hengio.model.outcome import Failure
+from hengio.model.statistics import CallStatistics
+from hengio.storage.modules import AuthorStore, ChannelStore, ModuleStore
 from hengio.storage.schedules import ScheduleStore
 from hengio.storage.vault import ConnectionStore, VariableStore, VaultStore
 from hengio.storage.webhooks import WebhookStore
@@ -303,30 +303,16 @@ class JobStore(Protocol):
         ...
 
 
-class ModuleStore(Protocol):
-    """Registered modules; name and version together are unique."""
-
-    async def add(self, module: Module) -> Module:
-        """Register. The same name, version and digest again is the one that exists; another digest, a `Conflict`."""
-        ...
-
-    async def find(self, reference: str) -> Module:
-        """By id, `name` (newest version), `name@version`, `name@^1.2` or `sha256:…`; `NotFound` says what exists."""
-        ...
-
-    async def all(self) -> list[Module]: ...
-
-    async def grant(self, module_id: str, grants: tuple[Grant, ...]) -> Module:
-        """Replace what the module may do outside; `NotFound` if there is none."""
-        ...
-
-
 class CallStore(Protocol):
     """The execution log: every finished call of a module (R8). Its entries are the step runs themselves, so an entry
     is there exactly when its step is final."""
 
     async def find(self, wanted: CallFilter, *, limit: int, before: ModuleCall | None = None) -> list[ModuleCall]:
         """The newest first; with `before`, those that follow it in that order."""
+        ...
+
+    async def statistics(self, module_id: str, *, since: Micros, most: int) -> CallStatistics:
+        """Of the newest calls of a module, at most so many, that ended since then."""
         ...
 
 
@@ -364,6 +350,12 @@ class Storage(Protocol):
 
     @property
     def modules(self) -> ModuleStore: ...
+
+    @property
+    def channels(self) -> ChannelStore: ...
+
+    @property
+    def authors(self) -> AuthorStore: ...
 
     @property
     def calls(self) -> CallStore: ...

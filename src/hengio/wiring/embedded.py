@@ -17,11 +17,14 @@ from hengio.lifecycle.recover import Reconciler
 from hengio.lifecycle.start import Starter
 from hengio.lock import FileLock
 from hengio.registry.modules import ModuleRegistry
+from hengio.registry.orphans import Orphans
 from hengio.sandbox.protocol import Sandbox
 from hengio.scheduler.firing import Firing
 from hengio.scheduler.loop import Scheduler
 from hengio.scheduler.watchdog import Watchdog
+from hengio.service.canaries import Canaries
 from hengio.service.executions import ExecutionService
+from hengio.service.intake import Intake
 from hengio.service.jobs import JobService
 from hengio.service.names import KnownNames
 from hengio.service.receiving import Receiver
@@ -30,6 +33,7 @@ from hengio.service.schedules import ScheduleService
 from hengio.service.webhooks import WebhookService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage
+from hengio.wiring.modules import ModuleDesk, open_canaries, open_module_desk
 from hengio.wiring.parts import Areas, Parts, open_parts
 from hengio.wiring.scheduling import open_firing
 from hengio.wiring.vault import open_webhooks
@@ -48,6 +52,9 @@ class System:
     events: Events
     sandbox: Sandbox
     modules: ModuleRegistry
+    intake: Intake
+    desk: ModuleDesk
+    canaries: Canaries
     jobs: JobService
     executions: ExecutionService
     schedules: ScheduleService
@@ -87,6 +94,8 @@ async def embedded(
         firing = open_firing(settings, storage, dispatcher, clock)
         scheduler = Scheduler(firing, storage.audit, clock)
         webhooks = open_webhooks(settings, storage, clock)
+        desk = open_module_desk(settings, storage, parts.areas.modules, clock=clock, changed=parts.modules.forget)
+        canaries = open_canaries(settings, storage, desk.channels, clock)
         system = System(
             settings,
             storage,
@@ -94,6 +103,9 @@ async def embedded(
             events,
             parts.sandbox,
             parts.modules,
+            Intake(parts.modules),
+            desk,
+            canaries,
             _jobs(parts, starter, events, firing, webhooks=webhooks, changed=scheduler.asked.set),
             ExecutionService(
                 storage=storage,
@@ -110,6 +122,9 @@ async def embedded(
             group.create_task(worker.run(), name="worker")
             watching = [group.create_task(reconciler.run(), name="reconciler")]
             watching.append(group.create_task(parts.tapes.run(), name="tapes"))
+            watching.append(group.create_task(canaries.run(), name="canaries"))
+            orphans = Orphans(storage.modules, parts.areas.modules, clock)
+            watching.append(group.create_task(orphans.run(), name="orphans"))
             if schedule:
                 watchdog = Watchdog(storage.schedules, clock, firing.statistics)
                 watching.append(group.create_task(scheduler.run(), name="scheduler"))

@@ -30,7 +30,8 @@ from hengio.targets.guard import Guard
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
 from hengio.wiring.artefacts import open_artefacts
-from hengio.wiring.objects import open_area
+from hengio.wiring.modules import open_registry
+from hengio.wiring.objects import open_area, open_modules
 from hengio.wiring.outside import open_capabilities, over
 from hengio.wiring.sandbox import default_limits, highest_limits, open_sandbox
 from hengio.wiring.scratch import open_scratch
@@ -95,7 +96,8 @@ def _file_step(files: Blobs, scratch: Path | None) -> StepType:
 
 def open_areas(settings: Settings) -> Areas:
     """The object store's areas that the running parts use by name."""
-    return Areas(**{field.name: open_area(settings, field.name) for field in fields(Areas)})
+    others = [field.name for field in fields(Areas) if field.name != "modules"]
+    return Areas(modules=open_modules(settings), **{name: open_area(settings, name) for name in others})
 
 
 @asynccontextmanager
@@ -135,7 +137,7 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
             areas=areas,
             outputs=Outputs(areas.outputs),
             sandbox=sandbox,
-            modules=ModuleRegistry(storage.modules, areas.modules, sandbox, clock, storage.audit),
+            modules=open_registry(settings, storage, areas.modules, sandbox, clock=clock),
             known=known,
             masks=make_masks(settings, known),
             tapes=make_tapes(settings, areas.tapes, clock, more=known.sensitive),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -38,10 +39,11 @@ UNLIMITED = float("inf")
 
 
 class Ran(Struct, frozen=True):
-    """A finished attempt: its row, and its output wherever that is stored."""
+    """A finished attempt: its row, its output wherever that is stored, and the channel that led to its module."""
 
     run: StepRun
     output: Raw | None
+    followed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,17 @@ class Attempts:
     masks: Masks = masks.NONE
     rehearsal: Rehearsal | None = None
 
-    async def run(self, ready: Ready, *, execution: Execution, job: Job, left_seconds: float) -> Ran:
-        """Run the step and describe how it ended; the caller numbers and journals the row.
+    async def run(
+        self,
+        ready: Ready,
+        *,
+        execution: Execution,
+        job: Job,
+        left_seconds: float,
+        followed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Ran:
+        """Run the step and describe how it ended; the caller numbers and journals the row. `followed` as in
+        `StepRequest`.
 
         Cancelling is raised as `CancelledError`, with the `Ran` as its argument if the step had begun.
         """
@@ -78,7 +89,7 @@ class Attempts:
         if self.events.watched:
             data = {"visit": ready.visit, "attempt": ready.attempt, "type": ready.step.type, "name": ready.step.name}
             self.tell("step.started", execution.id, ready.step.id, data)
-        request = self._request(ready, execution, job, left_seconds)
+        request = self._request(ready, execution, job, left_seconds, followed)
         try:
             result = await self._result(request)
         except asyncio.CancelledError as error:
@@ -117,7 +128,9 @@ class Attempts:
             mask = self.masks.of(ready.step, ready.context)
             return StepResult(kind="failed", failure=masking.failure(failure, mask))
 
-    def _request(self, ready: Ready, execution: Execution, job: Job, left_seconds: float) -> StepRequest:
+    def _request(
+        self, ready: Ready, execution: Execution, job: Job, left_seconds: float, followed: Mapping[str, str]
+    ) -> StepRequest:
         step = ready.step
         limit = min(left_seconds, UNLIMITED if step.timeout_seconds is None else step.timeout_seconds)
 
@@ -143,6 +156,7 @@ class Attempts:
             on_log=masking.lines(on_log, mask),
             rehearsal=self.rehearsal,
             mask=mask,
+            followed=followed,
         )
 
     async def _result(self, request: StepRequest) -> StepResult:
@@ -174,7 +188,7 @@ class Attempts:
         digest = None if result.output is None else await self.outputs.keep(result.output)
         status = StepStatus.SUCCESS if result.failure is None else StepStatus.FAILED
         run = self._row(ready, execution, started=started, status=status, result=result, digest=digest)
-        return Ran(run, result.output if status is StepStatus.SUCCESS else None)
+        return Ran(run, result.output if status is StepStatus.SUCCESS else None, result.followed)
 
     def _row(
         self,

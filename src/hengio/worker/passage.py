@@ -57,6 +57,7 @@ class Passage:
     """The live part of one claimed execution. `stopping` asks it to hand the execution back after the step at hand.
 
     `kept` are step runs of an earlier execution that the walk has not come to: they stand for running the step again.
+    `followed` are the modules that steps got through channels, which the rest of the execution gets, too.
     """
 
     execution: Execution
@@ -70,6 +71,7 @@ class Passage:
     worked: Worked = field(default_factory=Worked)
     tasks: dict[asyncio.Task[Ran], tuple[Ready, int]] = field(default_factory=dict)
     kept: dict[Key, StepRun] = field(default_factory=dict)
+    followed: dict[str, str] = field(default_factory=dict)
     _cancelled: Failure | None = None
     _waiting: asyncio.Task[object] | None = None
     _interrupted: bool = False
@@ -173,7 +175,13 @@ class Passage:
     async def _attempt(self, ready: Ready) -> Ran:
         if ready.due_at and (wait := (ready.due_at - self.clock.now()) / SECOND) > 0:
             await asyncio.sleep(wait)
-        return await self.attempts.run(ready, execution=self.execution, job=self.job, left_seconds=self._left_seconds())
+        return await self.attempts.run(
+            ready,
+            execution=self.execution,
+            job=self.job,
+            left_seconds=self._left_seconds(),
+            followed=self.followed,
+        )
 
     async def _take_in(self, *, until: Micros | None) -> None:
         """Wait for one or more running steps to end, or for a retry to be due; commit what ended together."""
@@ -198,6 +206,8 @@ class Passage:
         """
         for one in ran:
             self.worked.add(one.run.started_at, one.run.completed_at)
+            if one.followed is not None and one.run.module_id is not None:
+                self.followed.setdefault(one.followed, one.run.module_id)
         late = [one.run for one in ran if one.run.kind == "timed_out"]
         if late:
             took = min(run.completed_at - run.started_at for run in late) / SECOND

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from hengio import codec
 from hengio.clock import SECOND, Clock, Micros
 from hengio.definition.context import Context
 from hengio.dispatch.events import Events
@@ -219,6 +220,7 @@ class Runner:
         for run in rows:
             if run.claim:
                 passage.worked.add(run.started_at, run.completed_at)
+                _follow(passage, run)
         while taken := [run for run in rows if await self._recorded(passage, run)]:
             rows = [run for run in rows if run not in taken]
             if not any(run.claim == 0 for run in rows):
@@ -275,3 +277,11 @@ class Runner:
             if why:
                 data["failure"] = why
             self.attempts.tell("execution.finished", execution.id, None, data)
+
+
+def _follow(passage: Passage, run: StepRun) -> None:
+    """What a step got through a channel, this execution gets again, whatever the channel is by now."""
+    if run.module_id is None or run.detail is None or b'"channel":' not in bytes(run.detail):
+        return
+    if isinstance(reference := codec.decode(run.detail).get("channel"), str):
+        passage.followed.setdefault(reference, run.module_id)

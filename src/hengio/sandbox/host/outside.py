@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
-import structlog
 from msgspec import Struct, field
 
+from hengio.alerts import alert
 from hengio.model.grant import Grant, Permission
 from hengio.model.module import ModuleFacts
 from hengio.sandbox.host.answer import answered
 from hengio.sandbox.protocol import Answered, Ask, Directory, OutsideFunction, Status
 
-log = structlog.get_logger("hengio.sandbox")
 DENIED = answered(Status.PERMISSION_DENIED, "this call may reach nothing outside its execution")
 Layer = tuple[Grant, ...]
 Note = Callable[[Literal["http", "database", "file"], dict[str, Any]], None]
@@ -109,5 +108,5 @@ class ScopedOutside:
     def _not_imported(self, function: OutsideFunction) -> Answered:
         if not self._alarmed:  # whoever got that far may ask without end
             self._alarmed = True
-            log.error("security_alert", reason="function_not_imported", function=function, key=self.scope.key)
+            alert("function_not_imported", function=function, key=self.scope.key)
         return answered(Status.PERMISSION_DENIED, f"the module does not import {function}")

@@ -11,7 +11,9 @@ from sqlalchemy.exc import ArgumentError
 from hengio import address
 from hengio.errors import Refused
 from hengio.storage.sql.audit import SqlAudit
+from hengio.storage.sql.authors import SqlAuthors
 from hengio.storage.sql.calls import SqlCalls
+from hengio.storage.sql.channels import SqlChannels
 from hengio.storage.sql.circuits import SqlCircuits
 from hengio.storage.sql.connections import SqlConnections
 from hengio.storage.sql.database import Database
@@ -38,6 +40,8 @@ class SqlStorage:
         self.jobs = SqlJobs(database)
         self.schedules = SqlSchedules(database)
         self.modules = SqlModules(database)
+        self.channels = SqlChannels(database)
+        self.authors = SqlAuthors(database)
         self.calls = SqlCalls(database)
         self.audit = SqlAudit(database)
         self.variables = SqlVariables(database)

@@ -273,7 +273,42 @@ modules = Table(
     Column("enabled", Boolean(create_constraint=False), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("grants", Text, nullable=False, server_default=text("'[]'")),
+    Column("requested", Text, nullable=False, server_default=text("'[]'")),
+    Column("signature", Text),
+    Column("registered_by", Text, nullable=False, server_default=text("''")),
     UniqueConstraint("name", "version"),
+)
+
+# Only added to: of each channel the last change holds, and the primary key lets one of two win.
+module_channels = Table(
+    "module_channels",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("module_id", Text),
+    Column("percent", Float, nullable=False),
+    Column("before", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+author_keys = Table(
+    "author_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("author", Text, nullable=False, index=True),
+    Column("public_key", Text, nullable=False),
+    Column("modules", Text, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("not_after", BigInteger),
+    Column("added_at", BigInteger, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("revoked_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
 )
 
 # What is sealed has a key; the scope is a job's id, or empty for every job.

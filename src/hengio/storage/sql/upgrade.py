@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hengio.errors import Conflict
 
-HEAD = "0008"
+HEAD = "0009"
 
 
 def to_head(connection: Connection) -> None:

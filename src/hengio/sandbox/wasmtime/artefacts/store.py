@@ -8,13 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Protocol
 
-import structlog
-
+from hengio.alerts import alert
 from hengio.sandbox.wasmtime.artefacts.fingerprint import fingerprint
 from hengio.sandbox.wasmtime.artefacts.seal import Identity, Seal
 from hengio.sandbox.wasmtime.config import Tier
-
-log = structlog.get_logger("hengio.sandbox")
 
 
 class Place(Protocol):
@@ -85,14 +82,7 @@ class Artefacts:
     def _refuse(self, place: Place, name: str, identity: Identity) -> None:
         with self._lock:
             self.refused += 1
-        log.error(
-            "security_alert",
-            reason="artefact.altered",
-            where=place.where,
-            artefact=name,
-            digest=identity.digest,
-            tier=identity.tier,
-        )
+        alert("artefact_altered", where=place.where, artefact=name, digest=identity.digest, tier=identity.tier)
         place.remove(name)
 
 
