@@ -117,3 +117,17 @@ def test_deleting_asks_where_nobody_can_be_asked(home: Home) -> None:
     home.text("module", "register", "m=one.wasm")
     assert "needs --yes" in home.text("module", "delete", "m@0.0.1", code=2)
     home.text("module", "delete", "m@0.0.1", "--yes")
+
+
+@pytest.mark.requirement("R6.5")
+@pytest.mark.parametrize("to", ["image", "image.tar"])
+def test_a_module_is_exported_and_imported(home: Home, to: str) -> None:
+    home.text("module", "register", "m@1.0.0=one.wasm", "--grant", "m=file:read in/*")
+    assert home.json("module", "export", "m", to)["image"] == to
+    assert "is there already" in home.text("module", "export", "m", to, code=4)
+    there = ("--data-dir", "there")
+    taken = home.json("module", "import", to, *there)
+    assert (taken["name"], taken["version"], taken["permissions"]) == ("m", "1.0.0", [])
+    assert home.json("module", "import", to, "--as", "n@2.0.0", *there)["name"] == "n"
+    home.text("module", "download", "n", "-o", "again.wasm", *there)
+    assert (home.folder / "again.wasm").read_bytes() == ONE

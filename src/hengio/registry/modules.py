@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,9 +21,9 @@ from hengio.model.version import is_version
 from hengio.registry.binaries import fetch_binary, key
 from hengio.registry.letter import Letter
 from hengio.registry.remembered import Remembered
-from hengio.registry.trust import Trust
+from hengio.registry.trust import Claim, Trust
 from hengio.sandbox.protocol import Sandbox
-from hengio.storage.modules import ChannelStore, ModuleStore
+from hengio.storage.modules import ChannelStore, ModuleStore, taken
 
 MOST_BYTES = 128 << 20
 
@@ -69,31 +70,45 @@ class ModuleRegistry:
         A `letter` is its author's signature (R6.5, R14.1), which also says what it asks for in place of `requested`; of
         a module that exists it replaces the one before. Audited if it is said `by` whom.
         Raises `Refused` for a bad name, version, grant or binary, `Distrusted` for a signature that does not hold or is
-        missing (R14.2), `Conflict` for another binary under that version. Nothing is stored then.
+        missing (R14.2; before anybody looks inside), `Conflict` for another binary under that version: then nothing is
+        stored.
         The binary is stored before its row: a crash between leaves an object nobody names, never a row without one.
         """
         self._check(name, version, binary, (*grants, *requested))
-        facts = await asyncio.to_thread(self._sandbox.inspect, binary)
-        module = Module(
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(binary).hexdigest())
+        claim = Claim(
             id=new_id(),
             name=name,
             version=version,
-            digest=facts.digest,
+            digest=digest,
+            requested=canonical(requested) if letter is None else _claimed(letter, name, version, digest),
+            signature=None if letter is None else letter.signed,
+        )
+        known = await self._registered(claim)
+        await self._trusted(claim if known is None or letter is not None else known)
+        if known is not None:
+            known = await self._signed_anew(known, claim, by=by)
+            await self._mend(known, binary)
+            self._sandbox.prepare(binary, known.digest)
+            return known
+        return await self._add(claim, binary, grants=grants, by=by)
+
+    async def _add(self, claim: Claim, binary: bytes, *, grants: tuple[Grant, ...], by: str) -> Module:
+        """Look inside, and store it."""
+        facts = await asyncio.to_thread(self._sandbox.inspect, binary)
+        module = Module(
+            id=claim.id,
+            name=claim.name,
+            version=claim.version,
+            digest=claim.digest,
             size=len(binary),
             facts=facts,
             created_at=self._clock.now(),
             grants=grants,
-            requested=canonical(requested) if letter is None else _claimed(letter, name, version, facts.digest),
-            signature=None if letter is None else letter.signed,
+            requested=claim.requested,
+            signature=claim.signature,
             registered_by=by,
         )
-        known = await self._registered(module)
-        await self._trusted(module if known is None or letter is not None else known)
-        if known is not None:
-            known = await self._signed_anew(known, module, by=by)
-            await self._mend(known, binary)
-            self._sandbox.prepare(binary, known.digest)
-            return known
         await self._binaries.put(key(module.id), binary)
         added = await self.store.add(module, entry=self._entry("module.registered", module, by) if by else None)
         if added.id != module.id:
@@ -160,16 +175,16 @@ class ModuleRegistry:
         await self._trusted(module)
         return module
 
-    async def _trusted(self, module: Module) -> None:
+    async def _trusted(self, module: Module | Claim) -> None:
         if self._trust is not None:
             await self._trust.check(module)
 
-    async def _signed_anew(self, known: Module, module: Module, *, by: str) -> Module:
-        """The known module with the new one's signature, if that has one and it is another."""
-        if module.signature is None or module.signature == known.signature:
+    async def _signed_anew(self, known: Module, claim: Claim, *, by: str) -> Module:
+        """The known module with the new signature, if there is one and it is another."""
+        if claim.signature is None or claim.signature == known.signature:
             return known
-        entry = self._entry("module.signed", known, by, key_id=module.signature.key_id)
-        signed = await self.store.sign(known.id, module.signature, module.requested, entry=entry)
+        entry = self._entry("module.signed", known, by, key_id=claim.signature.key_id)
+        signed = await self.store.sign(known.id, claim.signature, claim.requested, entry=entry)
         self.forget()
         return signed
 
@@ -182,12 +197,14 @@ class ModuleRegistry:
         if stored != binary:
             await self._binaries.put(key(module.id), binary)
 
-    async def _registered(self, module: Module) -> Module | None:
+    async def _registered(self, claim: Claim) -> Module | None:
         try:
-            known = await self.store.find(module.reference)
+            known = await self.store.find(claim.reference)
         except NotFound:
             return None
-        return await self.store.add(module) if known.digest != module.digest else known
+        if known.digest != claim.digest:
+            raise taken(claim.reference)
+        return known
 
     def _entry(self, action: AuditAction, module: Module, by: str, **detail: Any) -> AuditEntry:
         about = {"module_id": module.id, "digest": module.digest, **detail}

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from msgspec import Struct
+
 from hengio.alerts import AlertKind
 from hengio.clock import Clock, Micros, to_iso
 from hengio.errors import Distrusted
 from hengio.model.author import AuthorKey
+from hengio.model.grant import Grant
 from hengio.model.module import Module
 from hengio.model.signature import Signature, message
 from hengio.registry.signing import holds
@@ -21,6 +24,22 @@ from hengio.storage.modules import AuthorStore
 
 _verified = lru_cache(maxsize=1_024)(holds)
 """What a key signed it signed for good: only whether the key counts has to be asked again."""
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """What is said of a binary, as far as a signature covers it: all that is asked for before anybody looks inside."""
+
+    id: str
+    name: str
+    version: str
+    digest: str
+    requested: tuple[Grant, ...]
+    signature: Signature | None
+
+    @property
+    def reference(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +62,7 @@ class Trust:
     policy: Policy
     clock: Clock
 
-    async def check(self, module: Module) -> AuthorKey | None:
+    async def check(self, module: Module | Claim) -> AuthorKey | None:
         """The key that signed it; None without a signature. Raises `Distrusted`."""
         signature = module.signature
         if signature is None:
@@ -61,13 +80,13 @@ class Trust:
         return key
 
 
-def signs(key: AuthorKey, signature: Signature, module: Module) -> bool:
+def signs(key: AuthorKey, signature: Signature, module: Module | Claim) -> bool:
     """Whether the key signed this binary under this name and version, with this permission request."""
     signed = message(module.digest, name=module.name, version=module.version, requested=module.requested)
     return _verified(key.public_key, signature, signed)
 
 
-def _check_key(key: AuthorKey, module: Module, *, at: Micros) -> None:
+def _check_key(key: AuthorKey, module: Module | Claim, *, at: Micros) -> None:
     """Whether the key counts now, for a module of that name."""
     whose = f"is signed with {key.id} of author '{key.author}', which"
     if key.revoked_at is not None:
@@ -82,5 +101,5 @@ def _check_key(key: AuthorKey, module: Module, *, at: Micros) -> None:
         raise _distrusted("key_for_other_modules", module, why)
 
 
-def _distrusted(code: AlertKind, module: Module, why: str, *, hint: str = "") -> Distrusted:
+def _distrusted(code: AlertKind, module: Module | Claim, why: str, *, hint: str = "") -> Distrusted:
     return Distrusted(code, f"module {module.reference} {why}", module=module.reference, module_id=module.id, hint=hint)

@@ -30,6 +30,7 @@ def uses(
 ) -> list[Use]:
     """Every use as things are now. A reference that a template makes is known only when it runs: it is none."""
     own = channels.get(module.name, Channels())
+    alike = [each for each in modules if each.name == module.name or each.digest == module.digest]
     pointing = [channel for channel in CHANNELS if (one := own.of(channel)) is not None and one.module_id == module.id]
     return [
         *(Use(reference=f"{module.name}@{channel}") for channel in pointing),
@@ -37,7 +38,7 @@ def uses(
             Use(reference=reference, job=stored.job.name, step=step_id)
             for stored in jobs
             for step_id, reference in _references(stored)
-            if _means(reference, module, modules, channels)
+            if _means(reference, module, alike, channels)
         ),
     ]
 
@@ -50,7 +51,10 @@ def _references(stored: StoredJob) -> Iterator[tuple[str, str]]:
 
 
 def _means(reference: str, module: Module, modules: Sequence[Module], channels: Mapping[str, Channels]) -> bool:
-    """Whether it leads to the module now; one by `stable` leads to the canary, too."""
+    """Whether it leads to the module now, `modules` being those of its name or digest; one by `stable` leads to the
+    canary, too."""
+    if reference.partition("@")[0] not in {module.name, module.id, f"sha256:{module.digest}"}:
+        return False
     if (channel := followed(reference)) is not None and channel[1] == "stable":
         both = channels.get(channel[0], Channels())
         return module.id in {one.module_id for one in (both.stable, both.canary) if one is not None}

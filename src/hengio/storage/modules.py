@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from hengio.clock import Micros
+from hengio.errors import Conflict
 from hengio.model.audit import AuditEntry
 from hengio.model.author import AuthorKey
 from hengio.model.channel import Channel, ChannelChange, Channels
@@ -25,6 +26,14 @@ class ModuleFilter(Struct, frozen=True, kw_only=True):
 
 
 EVERY_MODULE = ModuleFilter()
+
+
+def taken(reference: str) -> Conflict:
+    """The answer to another binary under a version that is registered."""
+    return Conflict(
+        f"module {reference} is registered with another binary",
+        hint="a version never changes: register the new binary under a new version",
+    )
 
 
 class ModuleStore(Protocol):

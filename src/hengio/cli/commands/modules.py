@@ -140,6 +140,36 @@ def module_rollback(
     raise typer.Exit(roll_back(name, channel.value, note=note, data_dir=data_dir, as_json=json))
 
 
+@app.command("export")
+def module_export(
+    module: Registered,
+    to: Annotated[Path, typer.Argument(help="A new folder, or an archive if it ends with .tar.", metavar="TO")],
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Write a module as an OCI image, with its signature and what it asks for."""
+    from hengio.cli.images import export_image
+
+    raise typer.Exit(export_image(module, to=to, data_dir=data_dir, as_json=json))
+
+
+@app.command("import")
+def module_import(
+    source: Annotated[Path, typer.Argument(help="A folder or a tar archive with an OCI image.", metavar="FROM")],
+    as_: Annotated[
+        str, typer.Option("--as", help="What it is registered as, if not as itself.", metavar="NAME@VERSION")
+    ] = "",
+    data_dir: DataDir = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Register a module from an OCI image."""
+    from hengio.cli.images import import_image
+
+    raise typer.Exit(import_image(source, reference=as_, data_dir=data_dir, as_json=json))
+
+
 @app.command("keygen")
 def module_keygen(
     file: Annotated[Path, typer.Argument(help="Where to write them: FILE.key and FILE.pub.", metavar="FILE")],

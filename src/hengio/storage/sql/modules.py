@@ -10,14 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from hengio import codec
-from hengio.errors import Conflict, NotFound
+from hengio.errors import NotFound
 from hengio.model.audit import AuditEntry
 from hengio.model.channel import ChannelChange, Channels, followed
 from hengio.model.grant import Grant
 from hengio.model.module import Module, ModuleFacts
 from hengio.model.reference import is_reference, named
 from hengio.model.signature import Signature
-from hengio.storage.modules import EVERY_MODULE, ModuleFilter
+from hengio.storage.modules import EVERY_MODULE, ModuleFilter, taken
 from hengio.storage.sql import audit, tables
 from hengio.storage.sql import channels as pointers
 from hengio.storage.sql.database import Database
@@ -164,10 +164,7 @@ def _add(connection: Connection, module: Module, entry: AuditEntry | None) -> Mo
         _audit(connection, entry)
         return module
     if known["digest"] != module.digest:
-        raise Conflict(
-            f"module {module.reference} is registered with another binary",
-            hint="a version never changes: register the new binary under a new version",
-        )
+        raise taken(module.reference)
     return _module(known)
 
 
