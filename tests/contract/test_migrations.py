@@ -17,8 +17,13 @@ from sqlalchemy import Connection, create_engine, insert, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from hengio import codec
+from hengio.clock import SystemClock
 from hengio.errors import Conflict
+from hengio.model.grant import Grant
+from hengio.service.channels import ChannelService
 from hengio.storage.sql import tables, upgrade
+from tests.support.builders import a_module
 from tests.support.storages import opened
 
 T = TypeVar("T")
@@ -134,3 +139,27 @@ async def test_schedules_of_jobs_from_before_are_followed_from_the_upgrade_on(da
         b'{"type": "fixed_rate", "interval_seconds": 60}',
     )
     assert before <= row.decided_until == row.anchor == row.next_at
+
+
+def with_a_module(connection: Connection) -> None:
+    """What an earlier release left: a module, and a call of it."""
+    as_of("0008")(connection)
+    module, facts = a_module(grants=(Grant("file:read", "in/*"),)), codec.encode(a_module().facts).decode()
+    statement = text(
+        "INSERT INTO modules (id, name, version, digest, size, facts, enabled, created_at, grants) "
+        "VALUES ('old', 'clean', '1.0.0', :digest, 8, :facts, TRUE, 1, :grants)"
+    )
+    grants = codec.encode(module.grants).decode()
+    connection.execute(statement, {"digest": module.digest, "facts": facts, "grants": grants})
+
+
+@pytest.mark.requirement("R6.6")
+async def test_modules_from_before_are_there_without_a_signature_and_can_be_followed(database_url: str) -> None:
+    await inside(database_url, with_a_module)
+    async with opened(database_url) as storage:
+        [module] = await storage.modules.page(limit=9)
+        assert (module.id, module.reference, module.enabled) == ("old", "clean@1.0.0", True)
+        assert (module.grants, module.requested, module.signature) == ((Grant("file:read", "in/*"),), (), None)
+        channels = ChannelService(storage=storage, clock=SystemClock())
+        await channels.set("clean", "stable", "1.0.0", by="me")
+        assert await storage.modules.find("clean@stable") == module

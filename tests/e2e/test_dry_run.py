@@ -150,7 +150,6 @@ async def test_a_module_is_answered_as_if_and_only_what_it_was_granted(tmp_path:
 
             grant = read(f"http:write {web.url('/told')}")
             await stage.parts.modules.grant(module.id, (grant,), actor="me")
-            stage.parts.modules._known.clear()
             done = await stage.rehearser.run(stored)
             assert [(one.kind, one.what["method"], one.what["body"]) for one in done.changes] == [
                 ("http", "POST", "hello")

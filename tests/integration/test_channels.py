@@ -192,6 +192,13 @@ async def test_a_channel_does_not_go_back_to_a_module_that_was_deleted(system: S
         await system.desk.channels.rollback("m", by="me")
 
 
+async def test_what_is_so_already_is_no_change(system: System) -> None:
+    await system.desk.channels.set("m", "stable", "2.0.0", by="me")
+    await system.desk.channels.set("m", "stable", "2.0.0", by="me")
+    await system.desk.channels.rollback("m", by="me")
+    assert await now(system) == ("1.0.0", None)
+
+
 async def test_what_makes_no_sense_is_refused_and_changes_nothing(system: System) -> None:
     channels = system.desk.channels
     await system.modules.register("other", "1.0.0", OLD)

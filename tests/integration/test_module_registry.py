@@ -140,9 +140,10 @@ async def test_a_disabled_version_is_refused_until_it_is_enabled(system: System)
     }
 
 
-@pytest.mark.requirement("R6.1", "R6.3")
+@pytest.mark.requirement("R6.1", "R6.2", "R6.3", "R14.3")
 async def test_a_module_comes_in_as_a_stream_and_lies_under_its_id(system: System, tmp_path: Path) -> None:
     module = await system.intake.register("m", "1.0.0", pieces(BINARY[:7], BINARY[7:]), by="me")
+    assert (await system.storage.modules.get(module.id)).digest == digest(BINARY)
     assert (tmp_path / "objects" / "wasm-modules" / f"{module.id}.wasm").read_bytes() == BINARY
     downloaded, binary = await system.desk.modules.download("m")
     assert (downloaded, digest(binary)) == (module, module.digest)

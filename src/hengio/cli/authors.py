@@ -32,7 +32,7 @@ def add_key(
     as_json: bool,
 ) -> int:
     """Register a public key, before the first start, too."""
-    log.configure(level="critical", style="text")
+    log.configure(level="error", style="text")
     begins, ends = period
     pem = read_bytes(file, what="public key", most=_MOST_BYTES)
 

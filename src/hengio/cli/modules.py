@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 def at_module_desk(work: Callable[[ModuleDesk], Awaitable[T]], *, data_dir: Path | None) -> T:
     """Run `work` on the modules of an installation."""
-    log.configure(level="critical", style="text")  # what is wrong is told as an error
+    log.configure(level="error", style="text")
     chosen = settings.load(data_dir=data_dir)
 
     async def run() -> T:

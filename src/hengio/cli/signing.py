@@ -44,7 +44,7 @@ def make_keys(file: Path, *, as_json: bool) -> int:
 
 def sign_file(file: Path, reference: str, *, key: Path, asked: list[str], to: Path | None, as_json: bool) -> int:
     """Sign a binary as `NAME@VERSION` with the permissions that it asks for."""
-    log.configure(level="critical", style="text")
+    log.configure(level="error", style="text")
     name, _, version = reference.partition("@")
     if not is_name(name) or not is_version(version):
         raise Refused(f"'{reference}' is not of the form NAME@VERSION", hint="such as clean@1.2.0")

@@ -45,6 +45,7 @@ class ChannelService:
         self, name: str, channel: Channel, version: str, *, by: str, percent: float | None = None, note: str = ""
     ) -> ChannelChange:
         """Lead a channel to a version. A canary takes `percent` of what follows `stable`, 10 if nothing is said.
+        Nothing is written where it is so already.
 
         `NotFound`; `Refused` for a version that is disabled, and for a canary where there is no `stable`.
         """
@@ -57,6 +58,9 @@ class ChannelService:
         share = _percent(channel, percent)
         if channel == "canary" and (now.stable is None or now.stable.module_id is None):
             raise Refused(f"module '{name}' has no channel stable", hint="a canary takes a share of it: set it first")
+        current = now.of(channel)
+        if current is not None and (current.module_id, current.percent) == (module.id, share):
+            return current
         change = self._change(name, now, channel, "set", by, module_id=module.id, percent=share, note=note)
         await self._add([change], "channel.set", by)
         return change
