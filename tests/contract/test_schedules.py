@@ -209,6 +209,27 @@ async def test_a_changed_schedule_counts_from_its_change(storage: Storage) -> No
     assert row.next_at == NOON + 9 * SECOND
 
 
+@pytest.mark.requirement("H1.3", "H1.8")
+@pytest.mark.parametrize(
+    ("changed", "moves"),
+    [
+        (FixedRate(interval_seconds=60, jitter_seconds=1.0), False),
+        (FixedRate(interval_seconds=60, end_date="2030-01-01"), False),
+        (FixedRate(interval_seconds=61), True),
+        (FixedRate(interval_seconds=60, start_date="2026-01-01"), True),
+    ],
+)
+async def test_intervals_go_on_counting_from_where_they_did_unless_they_change(
+    storage: Storage, changed: FixedRate, moves: bool
+) -> None:
+    stored = await a_scheduled(storage)
+    await decide(storage)
+    await a_scheduled(storage, at=NOON + 9 * SECOND, schedule=changed)
+    row = await storage.schedules.get(stored.id)
+    assert row is not None
+    assert row.anchor == (NOON + 9 * SECOND if moves else NOON)
+
+
 @pytest.mark.requirement("H1.8")
 async def test_a_change_elsewhere_in_the_job_leaves_its_schedule_where_it_was(storage: Storage) -> None:
     stored = await a_scheduled(storage)
@@ -316,6 +337,7 @@ async def test_a_backfill_writes_only_what_did_not_fire(storage: Storage) -> Non
 async def test_what_a_clock_that_was_ahead_decided_is_taken_back_but_for_what_fired(storage: Storage) -> None:
     stored = await a_scheduled(storage)
     assert await storage.schedules.latest_decided() is None
+    assert await storage.schedules.first_fire(stored.id) is None
 
     def early(due: Due) -> Decision:
         [fire] = fired(due, at=NOON + 3 * HOUR).fires
@@ -327,6 +349,7 @@ async def test_what_a_clock_that_was_ahead_decided_is_taken_back_but_for_what_fi
 
     await decide(storage, early)
     assert await storage.schedules.latest_decided() == NOON + 3 * HOUR
+    assert await storage.schedules.first_fire(stored.id) == NOON - HOUR
     assert await storage.schedules.reopen(at=NOON + HOUR) == 1
     assert await ledger(storage, stored) == [(3 * HOUR, "fired"), (HOUR, "missed"), (-HOUR, "missed")]
     row = await storage.schedules.get(stored.id)

@@ -76,7 +76,7 @@ class Town:
     @asynccontextmanager
     async def scheduling(self) -> AsyncIterator[None]:
         """The scheduler's loop runs meanwhile."""
-        scheduler = Scheduler(self.firing, self.storage.audit, self.clock, every_seconds=0.01)
+        scheduler = Scheduler(self.firing, self.storage.audit, self.storage.jobs, self.clock, every_seconds=0.01)
         running = asyncio.create_task(scheduler.run())
         try:
             yield
@@ -267,6 +267,30 @@ async def test_a_backfill_starts_only_what_is_missing(town: Town) -> None:
     assert await town.ledger() == [(hour, "fired") for hour in range(-2, 6)]
 
 
+@pytest.mark.requirement("H1.8")
+async def test_a_backfill_after_a_change_goes_by_what_the_ledger_has(town: Town) -> None:
+    await town.follow(hourly(misfire=misfire("skip")), overlap="queue")
+    await town.pass_(3_600)
+    town.clock.advance(2 * 3_600)
+    await town.look()
+    await town.follow(CronSchedule(expression="0 20 * * * ?"), overlap="queue")
+    span = Range(START - HOUR, START + 3 * HOUR)
+    seen = await town.service.backfill("job", span, limit=100, dry_run=True, by=BY)
+    assert await town.ledger() == [(1, "fired"), (2, "misfire"), (3, "fired")]
+    assert [(moment - START) / HOUR for moment in seen.times] == [pytest.approx(-2 / 3), pytest.approx(1 / 3), 2]
+
+
+@pytest.mark.requirement("H1.8")
+async def test_a_backfill_fills_a_period_in_by_the_schedule_as_it_was_then(town: Town) -> None:
+    await town.follow(FixedRate(interval_seconds=60, misfire=misfire("skip")), overlap="queue")
+    town.clock.advance(40 * 3_600)
+    await town.look()
+    await town.follow(hourly(), overlap="queue")
+    span = Range(START, START + 5 * MINUTE)
+    seen = await town.service.backfill("job", span, limit=100, dry_run=True, by=BY)
+    assert [(moment - START) / MINUTE for moment in seen.times] == [0, 1, 2, 3, 4, 5]
+
+
 async def test_a_backfill_is_bounded_and_says_so(town: Town) -> None:
     await town.follow(hourly(), overlap="queue")
     done = await town.service.backfill("job", Range(START - DAY, START), limit=5, dry_run=False, by=BY)
@@ -314,10 +338,22 @@ async def test_a_schedule_that_cannot_be_evaluated_is_stopped_alone(town: Town, 
         town.clock.advance(3_600)
         await eventually(fired)
     assert await town.ledger("broken") == []
+    [stopped_one] = await town.storage.audit.find(action="schedule.stopped", limit=10)
+    assert stopped_one.subject == "broken"
     [alarm] = await Watchdog(town.storage.schedules, town.clock, town.firing.statistics).look()
     assert alarm.job_id == broken.id
     assert "cannot be evaluated" in (alarm.problem or "")
     assert town.firing.statistics.without_next == 1
+
+
+@pytest.mark.requirement("H1.6", "H1.8")
+async def test_a_schedule_that_cannot_be_evaluated_is_told_among_the_others(town: Town) -> None:
+    broken = await town.follow(hourly(), name="broken")
+    await town.follow(hourly(), name="neighbour")
+    await break_(town.storage, broken, '{"type": "cron", "expression": "0 0 * * * ?", "timezone": "US/Pacific-New"}')
+    problem = "it cannot be evaluated: timezone: there is no time zone `US/Pacific-New`"
+    told = {one.job.job.name: (one.problem, one.next_fire) for one in await town.service.listed()}
+    assert told == {"broken": (problem, None), "neighbour": (None, START + HOUR)}
 
 
 @pytest.mark.requirement("H1.8")
@@ -354,7 +390,7 @@ async def test_a_scheduled_job_runs_to_its_end(storage: Storage) -> None:
             a_job("a", schedule=CronSchedule(expression="* * * * * ?")), at=place.executions.clock.now()
         )
         firing = Firing(store=storage.schedules, dispatcher=place.dispatcher, clock=place.executions.clock)
-        running = asyncio.create_task(Scheduler(firing, storage.audit, place.executions.clock).run())
+        running = asyncio.create_task(Scheduler(firing, storage.audit, storage.jobs, place.executions.clock).run())
 
         async def succeeded() -> list[Execution] | None:
             found = await storage.executions.recent(limit=10)

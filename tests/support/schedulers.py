@@ -39,7 +39,7 @@ async def schedule(url: str, clock: FastClock) -> None:
     storage = open_storage(url)
     await storage.open()
     firing = Firing(store=storage.schedules, dispatcher=LocalDispatcher(), clock=clock, patience_seconds=30.0)
-    await Scheduler(firing, storage.audit, clock, at_once=32, every_seconds=LOOK_SECONDS).run()
+    await Scheduler(firing, storage.audit, storage.jobs, clock, at_once=32, every_seconds=LOOK_SECONDS).run()
 
 
 if __name__ == "__main__":

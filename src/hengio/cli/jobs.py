@@ -21,6 +21,7 @@ from hengio.errors import Problem, Refused
 from hengio.model.execution import Execution
 from hengio.service.schedules import Followed
 from hengio.storage.protocol import StoredJob
+from hengio.timetable.occurrence import Occurrence
 from hengio.wiring import process
 from hengio.wiring.desk import Desk, desk, is_worked
 
@@ -57,10 +58,12 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
         before = {stored.job.name: stored for stored in await desk.storage.jobs.all()}
         done = []
         for document in documents.values():
+            name = document.get("name") if isinstance(document, dict) else None
+            known = before.get(str(name))
+            was = [] if known is None else await desk.schedules.upcoming(known, count=SHOWN_FIRES)
             stored, report = await desk.jobs.apply(document, by=person())
-            known = before.get(stored.job.name)
             told = _applied(stored, None if known is None else known.version, [str(one) for one in report.warnings])
-            done.append({**told, "fires": await _fires(desk, known, stored)})
+            done.append({**told, "fires": await _fires(desk, known, stored, was)})
         return done
 
     answer = at_desk(apply, data_dir=data_dir, create=True)
@@ -77,11 +80,12 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
     return 0
 
 
-async def _fires(desk: Desk, before: StoredJob | None, after: StoredJob) -> dict[str, list[str]] | None:
+async def _fires(
+    desk: Desk, before: StoredJob | None, after: StoredJob, was: list[Occurrence]
+) -> dict[str, list[str]] | None:
     """The next fires before and after a schedule changed (H1.8), in the schedule's zone; None if it did not."""
     if (None if before is None else before.job.schedule) == after.job.schedule:
         return None
-    was = [] if before is None else await desk.schedules.upcoming(before, count=SHOWN_FIRES)
     now = await desk.schedules.upcoming(after, count=SHOWN_FIRES)
     told = {"after" if before else "fires": [one.local for one in now]}
     return told if before is None else {"before": [one.local for one in was], **told}

@@ -206,7 +206,7 @@ def written(schedule: dict[str, Any]) -> str:
 
 
 def _standing(one: Followed) -> Text:
-    if one.row.problem is not None:
+    if one.problem is not None:
         return Text("stopped", style="bold red")
     if not one.row.enabled:
         return Text("disabled", style="yellow")
@@ -222,8 +222,8 @@ def _became(fire: Fire) -> Text:
 
 def _warn(one: Followed) -> None:
     console = terminal()
-    if one.row.problem is not None:
-        console.print(f"  [red]{escape(one.job.job.name)}: {escape(one.row.problem)}[/]", soft_wrap=True)
+    if one.problem is not None:
+        console.print(f"  [red]{escape(one.job.job.name)}: {escape(one.problem)}[/]", soft_wrap=True)
     overdue = one.row.next_at is not None and one.row.next_at < SystemClock().now() - 60_000_000
     if overdue and one.row.active:
         console.print(said(f"  {one.job.job.name}: it is overdue; does a server run? hengio serve", "yellow"))

@@ -55,14 +55,18 @@ class Firing:
         try:
             return _decision(due, plan(due, now=now, patience=int(self.patience_seconds * SECOND)), now)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one schedule is about that one alone
-            problem = f"it cannot be evaluated: {_told(error)}"[:_LONGEST_PROBLEM]
+            problem = unevaluable(error)
             return Decision(
                 job_id=row.job_id, anchor=row.anchor, decided_until=row.decided_until, next_at=None, problem=problem
             )
 
 
-def _told(error: Exception) -> str:
-    return error.message if isinstance(error, HengioError) else f"{type(error).__name__}: {error}"
+def unevaluable(error: Exception) -> str:
+    """Why a schedule cannot be evaluated, for people."""
+    why = f"{type(error).__name__}: {error}"
+    if isinstance(error, HengioError):
+        why = "; ".join(f"{each.path}: {each.message}" for each in error.problems) or error.message
+    return f"it cannot be evaluated: {why}"[:_LONGEST_PROBLEM]
 
 
 def _decision(due: Due, planned: Plan, now: Micros) -> Decision:

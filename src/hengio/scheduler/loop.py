@@ -11,7 +11,7 @@ from hengio.ids import new_id
 from hengio.log import get_logger
 from hengio.model.audit import AuditEntry
 from hengio.scheduler.firing import Firing
-from hengio.storage.protocol import AuditStore
+from hengio.storage.protocol import AuditStore, JobStore
 from hengio.storage.schedules import Decided
 
 log = get_logger("scheduler")
@@ -32,6 +32,7 @@ class Scheduler:
         self,
         firing: Firing,
         audit: AuditStore,
+        jobs: JobStore,
         clock: Clock,
         *,
         at_once: int = AT_ONCE,
@@ -39,6 +40,7 @@ class Scheduler:
     ) -> None:
         self._firing = firing
         self._audit = audit
+        self._jobs = jobs
         self._clock = clock
         self._at_once = at_once
         self._every = every_seconds
@@ -98,13 +100,14 @@ class Scheduler:
                 await self._alarm(decision.job_id, decision.problem)
 
     async def _alarm(self, job_id: str, problem: str) -> None:
+        names = await self._jobs.names([job_id])
         entry = AuditEntry(
             id=new_id(),
             at=self._clock.now(),
             action="schedule.stopped",
             actor="scheduler",
-            subject=job_id,
-            detail={"problem": problem},
+            subject=names.get(job_id, job_id),
+            detail={"job_id": job_id, "problem": problem},
         )
         await self._audit.add([entry])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from hengio.clock import SECOND, Micros, to_iso
+from hengio.clock import SECOND, Micros
 from hengio.model.schedule import Misfire
 from hengio.scheduler.verdict import Verdict, missed, skipped
 from hengio.timetable.occurrence import Occurrence
@@ -44,5 +44,5 @@ def sort(times: Sequence[Occurrence], policy: Misfire, *, now: Micros, patience:
 
 def _made_up(policy: Misfire, fires: Sequence[Occurrence]) -> str:
     if policy.policy == "fire_once":
-        return f"made up for once, by the fire of {to_iso(fires[0].at)}"
+        return f"made up for once, by the fire of {fires[0].local}"
     return f"more were missed than the limit of {policy.limit}"

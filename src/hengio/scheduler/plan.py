@@ -62,7 +62,7 @@ def _plan_delay(due: Due, schedule: FixedDelay, *, now: Micros, patience: Micros
     delay, row = schedule.delay_seconds * SECOND, due.row
     if not due.last_over:
         return Plan(anchor=row.anchor, decided_until=now, next_at=now + delay)
-    base = max(row.anchor, due.last_ended_at or 0)
+    base = min(max(row.anchor, due.last_ended_at or 0), now)  # an end in the future was told by a wrong clock
     table = timetable(schedule, anchor=base)
     times = tuple(_first_fire(takewhile(lambda one: one.at <= now, table.after(max(base, row.decided_until)))))
     verdicts, instead = _decided(due, schedule, Backlog(times), now=now, patience=patience)

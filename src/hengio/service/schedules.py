@@ -9,15 +9,15 @@ from itertools import islice, takewhile
 import msgspec
 from msgspec import Struct
 
-from hengio.clock import Clock, Micros
+from hengio.clock import SECOND, Clock, Micros
 from hengio.errors import Conflict, NotFound, Refused
 from hengio.ids import new_id
 from hengio.lifecycle.start import scheduled
 from hengio.model.audit import AuditAction, AuditEntry
 from hengio.model.execution import Execution
 from hengio.model.fire import Fire, FireFilter, FireState, SkipReason
-from hengio.model.schedule import Schedule
-from hengio.scheduler.firing import Firing
+from hengio.model.schedule import FixedRate, Schedule
+from hengio.scheduler.firing import Firing, unevaluable
 from hengio.storage.protocol import Storage, StoredJob, Work
 from hengio.storage.schedules import ScheduleRow
 from hengio.timetable.compile import timetable
@@ -33,12 +33,14 @@ _schedules = msgspec.json.Decoder(Schedule)
 
 
 class Followed(Struct, frozen=True, kw_only=True):
-    """A job's schedule with the time that fires next, None if none does, and what became of the latest."""
+    """A job's schedule with the time that fires next, None if none does, and what became of the latest. `problem` is
+    why it fires no more."""
 
     job: StoredJob
     row: ScheduleRow
     next_fire: Micros | None
     latest: Fire | None
+    problem: str | None = None
 
 
 class Backfilled(Struct, frozen=True, kw_only=True):
@@ -114,8 +116,7 @@ class ScheduleService:
         if span.until < span.since:
             raise Refused("the range ends before it begins")
         await self.firing.settle(row.job_id, at=self.clock.now())
-        until = min(span.until, self.clock.now())
-        missing = self._missing(row, Range(span.since, until), await self._stands(row, Range(span.since, until)))
+        missing = await self._missing(row, Range(span.since, min(span.until, self.clock.now())))
         times = tuple(islice(missing, limit + 1))
         chosen, more = times[:limit], len(times) > limit
         if dry_run or not chosen:
@@ -141,20 +142,31 @@ class ScheduleService:
         await self.firing.dispatcher.publish([Work(one.id, one.dispatch_number) for one in begun])
         return begun
 
-    async def _stands(self, row: ScheduleRow, span: Range) -> set[Micros]:
-        """The nominal times of the range that are not to be filled in."""
-        stands: set[Micros] = set()
+    async def _missing(self, row: ScheduleRow, span: Range) -> Iterator[Micros]:
+        """The times of the range that did not fire, ascending: as the ledger has them, and before it begins as the
+        schedule has them now."""
+        first = await self.storage.schedules.first_fire(row.job_id)
+        before = span.until if first is None else min(span.until, first - 1)
+        earlier = _fires_within(_schedules.decode(row.schedule), row.anchor, Range(span.since, before))
+        recorded: list[Micros] = []
         last: Fire | None = None
         wanted = FireFilter(job_id=row.job_id, since=span.since, until=span.until + 1)
         while page := await self.storage.schedules.fires(wanted, limit=_LOOKED_THROUGH, before=last):
             last = page[-1]
-            stands |= {fire.nominal_time for fire in page if not _is_missing(fire)}
-        return stands
+            for fire in filter(_is_missing, page):
+                recorded += await self._times_of(fire, row, span)
+        stands = set(recorded)
+        return iter([*(at for at in earlier if at not in stands), *sorted(stands)])
 
-    def _missing(self, row: ScheduleRow, span: Range, stands: set[Micros]) -> Iterator[Micros]:
-        table = timetable(_schedules.decode(row.schedule), anchor=min(row.anchor, span.since - 1))
-        times = takewhile(lambda one: one.at <= span.until, table.fires(span.since - 1))
-        return (one.at for one in times if one.at not in stands)
+    async def _times_of(self, fire: Fire, row: ScheduleRow, span: Range) -> list[Micros]:
+        """What a row of the ledger stands for: its time, or those of its period by the schedule as it was then."""
+        if fire.until is None:
+            return [fire.nominal_time]
+        then = await self.storage.jobs.version(fire.job_id, fire.job_version)
+        if then.job.schedule is None:
+            return []
+        period = Range(max(fire.nominal_time, span.since), min(fire.until, span.until))
+        return list(islice(_fires_within(then.job.schedule, row.anchor, period), _LOOKED_THROUGH))
 
     async def _row(self, name: str) -> tuple[StoredJob, ScheduleRow]:
         stored = await self.storage.jobs.get(name)
@@ -164,7 +176,12 @@ class ScheduleService:
         return stored, row
 
     def _followed(self, stored: StoredJob, row: ScheduleRow, latest: Fire | None) -> Followed:
-        return Followed(job=stored, row=row, next_fire=self._next_fire(row), latest=latest)
+        next_fire, problem = None, row.problem
+        try:
+            next_fire = self._next_fire(row)
+        except Exception as error:  # noqa: BLE001 - what is wrong with one schedule keeps no other from being shown
+            problem = problem or unevaluable(error)
+        return Followed(job=stored, row=row, next_fire=next_fire, latest=latest, problem=problem)
 
     def _next_fire(self, row: ScheduleRow) -> Micros | None:
         """The next time that fires. A schedule that has just been saved was not looked at yet."""
@@ -186,6 +203,15 @@ class ScheduleService:
             detail={"job_id": stored.id, **detail},
         )
         await self.storage.audit.add([entry])
+
+
+def _fires_within(schedule: Schedule, anchor: Micros, span: Range) -> Iterator[Micros]:
+    """The fires of a schedule in a range; those of a fixed rate on its grid, also from before its anchor."""
+    if isinstance(schedule, FixedRate):
+        step = schedule.interval_seconds * SECOND
+        anchor -= max(0, (anchor - span.since) // step + 2) * step
+    times = timetable(schedule, anchor=anchor).fires(span.since - 1)
+    return (one.at for one in takewhile(lambda one: one.at <= span.until, times))
 
 
 def _is_missing(fire: Fire) -> bool:

@@ -101,6 +101,10 @@ class ScheduleStore(Protocol):
         """The latest nominal time in the ledger, of any job."""
         ...
 
+    async def first_fire(self, job_id: str) -> Micros | None:
+        """The earliest nominal time of the job in the ledger."""
+        ...
+
     async def reopen(self, *, at: Micros) -> int:
         """Take back what was decided about times after that moment, for a clock that was ahead of the time: only what
         fired stays, and fires no second time. Returns how many schedules are to be decided for again."""

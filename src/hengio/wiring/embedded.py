@@ -92,7 +92,7 @@ async def embedded(
         recovered = await reconciler.recover()
         starter = Starter(journal, dispatcher, clock, storage)
         firing = open_firing(settings, storage, dispatcher, clock)
-        scheduler = Scheduler(firing, storage.audit, clock)
+        scheduler = Scheduler(firing, storage.audit, storage.jobs, clock)
         webhooks = open_webhooks(settings, storage, clock)
         desk = open_module_desk(settings, storage, parts.areas.modules, clock=clock, changed=parts.modules.forget)
         canaries = open_canaries(settings, storage, desk.channels, clock)

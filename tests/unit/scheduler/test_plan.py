@@ -213,6 +213,12 @@ def test_a_fixed_delay_counts_from_the_end_of_the_execution_before() -> None:
     assert (told(planned(over, now=later)), planned(over, now=later).next_at) == ([], NOON + 24 * MINUTE)
 
 
+@pytest.mark.requirement("H1.3", "H1.8")
+def test_an_end_in_the_future_told_by_a_wrong_clock_does_not_silence_a_fixed_delay() -> None:
+    due = a_due(FixedDelay(delay_seconds=600), last_ended_at=NOON + 7 * HOUR, last_execution_id="e")
+    assert planned(due, now=NOON).next_at == NOON + 10 * MINUTE
+
+
 @pytest.mark.requirement("H1.3")
 def test_a_fixed_delay_that_was_missed_fires_once_and_not_for_each_interval() -> None:
     due = a_due(FixedDelay(delay_seconds=600, misfire=misfire("fire_all")))

@@ -22,6 +22,12 @@ from hengio.storage.sql.firing import Wanted
 
 T = TypeVar("T")
 
+LOCK_SECONDS = 10.0
+"""Whoever waits longer for a row is told so, instead of waiting for somebody who may be frozen."""
+IDLE_SECONDS = 15.0
+"""A transaction in which nothing happens for so long is that of a process that is frozen, or behind a network that
+swallows packets: the server ends it, so that nobody waits for what it holds. Ours do nothing but talk to the server."""
+
 _LOCK_FOR_MIGRATION = 0x48454E47494F
 
 SILENCE_SECONDS = 60.0
@@ -40,11 +46,23 @@ _AT_FAULT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, async
 class PostgresDatabase:
     """A PostgreSQL database, shared by any number of processes."""
 
-    def __init__(self, url: str, *, connections: int = 4, silence_seconds: float = SILENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int = 4,
+        silence_seconds: float = SILENCE_SECONDS,
+        lock_seconds: float = LOCK_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._url = make_url(url).set(drivername="postgresql")
         self._dsn = self._url.render_as_string(hide_password=False)
         self._connections = connections
         self._silence_seconds = silence_seconds
+        self._limits = {
+            "lock_timeout": f"{int(lock_seconds * 1000)}",
+            "idle_in_transaction_session_timeout": f"{int(idle_seconds * 1000)}",
+        }
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
@@ -61,7 +79,11 @@ class PostgresDatabase:
     async def open(self) -> None:
         try:
             self._pool = await asyncpg.create_pool(
-                self._dsn, min_size=1, max_size=self._connections, command_timeout=self._silence_seconds
+                self._dsn,
+                min_size=1,
+                max_size=self._connections,
+                command_timeout=self._silence_seconds,
+                server_settings=self._limits,
             )
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
@@ -69,7 +91,7 @@ class PostgresDatabase:
 
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """A connection of the cold paths: both kinds read the URL, TLS parameters included, as asyncpg does."""
-        return await asyncpg.connect(self._dsn, command_timeout=self._silence_seconds)
+        return await asyncpg.connect(self._dsn, command_timeout=self._silence_seconds, server_settings=self._limits)
 
     async def close(self) -> None:
         if hasattr(self, "_pool"):
@@ -165,5 +187,6 @@ def _is_away(error: BaseException | None) -> bool:
 
 
 def _migrate(connection: Connection) -> None:
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # whoever migrates is waited for
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_FOR_MIGRATION})")
     upgrade.to_head(connection)

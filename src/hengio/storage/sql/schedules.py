@@ -38,6 +38,10 @@ class SqlSchedules:
         query = select(func.max(_fires.c.nominal_time))
         return await self._database.read(lambda connection: connection.execute(query).scalar())
 
+    async def first_fire(self, job_id: str) -> Micros | None:
+        query = select(func.min(_fires.c.nominal_time)).where(_fires.c.job_id == job_id)
+        return await self._database.read(lambda connection: connection.execute(query).scalar())
+
     async def reopen(self, *, at: Micros) -> int:
         return await self._database.write(lambda connection: _reopen(connection, at))
 
@@ -127,11 +131,20 @@ def follow(connection: Connection, stored: StoredJob, at: Micros) -> None:
         return
     if known["schedule"] != values["schedule"]:
         until = at if known["next_at"] is None else min(at, known["next_at"] - 1)
-        values |= {"anchor": at, "decided_until": max(known["decided_until"], until), "next_at": at, "finished": False}
-        values["problem"] = None
+        values |= {"decided_until": max(known["decided_until"], until), "next_at": at, "finished": False}
+        values |= {
+            "problem": None,
+            "anchor": known["anchor"] if _beats(known["schedule"]) == _beats(values["schedule"]) else at,
+        }
     elif known["problem"] is not None:
         values |= {"next_at": at, "problem": None}
     connection.execute(update(_schedules).where(_schedules.c.job_id == stored.id).values(values))
+
+
+def _beats(schedule: str) -> tuple[object, ...]:
+    """What intervals of a schedule count by: as long as that stays, they go on counting from where they did."""
+    found = codec.decode(schedule.encode())
+    return tuple(found.get(name) for name in ("type", "interval_seconds", "delay_seconds", "start_date"))
 
 
 def enable(connection: Connection, job_id: str, *, enabled: bool) -> None:
