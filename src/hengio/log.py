@@ -80,6 +80,22 @@ def configure(*, level: str = "info", style: LogFormat = "json") -> None:
     )
 
 
+def adopt(*names: str) -> None:
+    """Write what libraries log under these names as lines of ours, from warnings on."""
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [_Adopted()], False
+
+
+class _Adopted(logging.Handler):
+    """An error is told by its type and its place: its text and its traceback may quote anything."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        told = {} if error is None else {"error": f"{type(error).__name__}{place(error)}"}
+        get_logger(record.name).log(record.levelno, record.getMessage().strip(), **told)
+
+
 class StandardError:
     """Writes lines to standard error as it is now. A line that cannot be written is dropped: work goes on without."""
 

@@ -133,6 +133,10 @@ class ServerSettings(Area):
     public_url: str | None = Field(
         None, pattern=r"^https?://[^\s?#]+$", description="where callers reach it; default: http://host:port"
     )
+    connections: int = Field(
+        1000, ge=1, le=30_000, description="connections of callers that are open at the same time, at most"
+    )
+    head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to send the head of a request")
     webhook_body_kb: int = Field(1024, ge=1, le=1024, description="KiB of the body of a webhook's call, at most")
 
     @property

@@ -37,9 +37,9 @@ class Installation:
         }
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Child]:
-        """`hengio serve` until the block is left."""
-        server = serving_hengio(self.data, self._environment)
+    async def serving(self, *, files: int | None = None) -> AsyncIterator[Child]:
+        """`hengio serve` until the block is left; with so many open `files` at most."""
+        server = serving_hengio(self.data, self._environment, files=files)
         child = await asyncio.to_thread(server.__enter__)
         try:
             yield child

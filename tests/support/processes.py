@@ -112,10 +112,12 @@ class Child:
 
 
 @contextmanager
-def serving_hengio(folder: Path, environment: Mapping[str, str]) -> Iterator[Child]:
-    """`hengio serve` on a data folder, ready, until the block is left."""
+def serving_hengio(folder: Path, environment: Mapping[str, str], *, files: int | None = None) -> Iterator[Child]:
+    """`hengio serve` on a data folder, ready, until the block is left; with so many open `files` at most."""
     port = free_port()
     command = [sys.executable, "-m", "hengio", "serve", "--port", str(port), "--data-dir", str(folder)]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
     server = Child(command, log=folder.with_name(f"{folder.name}.log"), environment={**os.environ, **environment})
     try:
         server.wait_until(lambda: accepts_connections(port))

@@ -13,6 +13,7 @@ import uvicorn
 
 from hengio import log, settings
 from hengio.api.app import create_app
+from hengio.api.callers import Bounds, Callers
 from hengio.cli.present import terminal
 from hengio.errors import Unavailable
 from hengio.wiring import process
@@ -35,15 +36,19 @@ def run_server(*, host: str | None, port: int | None, data_dir: Path | None) -> 
     """Serve until SIGTERM or SIGINT; what is in flight is finished or handed back within the deadline (H11)."""
     chosen = settings.load(data_dir=data_dir)
     log.configure(level=chosen.log.level, style=chosen.log.format)
+    log.adopt("uvicorn")
     return process.run(_serve(chosen, host or chosen.server.host, chosen.server.port if port is None else port))
 
 
 async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
+    callers = Callers(_bounds(chosen.server, files=process.open_files()))
     async with embedded(chosen, schedule=True) as system:
         app = create_app(system)
         server = Server(
             uvicorn.Config(
                 app,
+                http=callers.protocol,  # type: ignore[arg-type]  # what makes one is as good as its class
+                ws="none",
                 log_config=None,
                 access_log=False,  # whose lines have the URLs of webhooks
                 lifespan="off",
@@ -58,6 +63,11 @@ async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
         terminal(beside=True).print(f"Hengio listens on http://{bound[0]}:{bound[1]}")
         await server.serve(sockets=sockets)
     return 0
+
+
+def _bounds(server: settings.ServerSettings, *, files: int) -> Bounds:
+    """Half of the files that may be open are left to the work, whatever callers do."""
+    return Bounds(connections=min(server.connections, max(1, files // 2)), head_seconds=server.head_seconds)
 
 
 def _listen(host: str, port: int) -> socket.socket:
