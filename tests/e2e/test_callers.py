@@ -43,15 +43,18 @@ async def end_of(reader: asyncio.StreamReader) -> bytes:
 async def test_who_holds_more_connections_than_there_are_files_keeps_nobody_out(tmp_path: Path) -> None:
     place = Installation(tmp_path, {**CONNECTION, "HENGIO_SERVER__HEAD_SECONDS": "3600"})
     await place.apply(a_job())
-    async with place.serving(files=256) as server, httpx.AsyncClient(timeout=60) as client:
-        async with holding(server, 400, HALF):
-            live = await client.get(f"http://127.0.0.1:{port_of(server)}/health/live")
-            assert live.status_code == 200
-            answer = await (await sender(place, server, client)).send()
-            assert answer.status_code == 202
-            execution = answer.json()["execution_id"]
-            await place.over(execution)
-            assert place.state(execution) == "success"
+    async with (
+        place.serving(files=256) as server,
+        httpx.AsyncClient(timeout=60) as client,
+        holding(server, 400, HALF),
+    ):
+        live = await client.get(f"http://127.0.0.1:{port_of(server)}/health/live")
+        assert live.status_code == 200
+        answer = await (await sender(place, server, client)).send()
+        assert answer.status_code == 202
+        execution = answer.json()["execution_id"]
+        await place.over(execution)
+        assert place.state(execution) == "success"
     assert "connections_full" in place.log()
 
 

@@ -258,6 +258,23 @@ async def test_the_examples_in_the_reference_start_the_job(tmp_path: Path, langu
             assert await _said(["bash", "-euc", shown], dict(os.environ)) == {"existing": False}
 
 
+@pytest.mark.requirement("H2.2")
+async def test_the_call_that_people_are_shown_is_the_one_that_programs_are_told(tmp_path: Path) -> None:
+    place = Installation(tmp_path, CONNECTION)
+    await place.apply(a_job())
+    told = await place.run("webhook", "show", "hook", "--reveal")
+    said = await place.said("webhook", "show", "hook", "--reveal")
+    assert said.endswith("\n" + told["example"])
+
+
+@pytest.mark.requirement("H2.5")
+async def test_a_slash_behind_a_url_leads_nowhere_and_repeats_no_token(tmp_path: Path) -> None:
+    async with calling(tmp_path, a_job()) as (_, _, caller):
+        answer = await caller.client.post(f"{caller.url}/", content=b"{}", headers=signed(caller.secret, b"{}"))
+        assert code(answer) == (404, "not_found")
+        assert caller.url.rpartition("/")[2] not in f"{answer.headers}{answer.text}"
+
+
 async def _said(command: list[str], env: dict[str, str]) -> Any:
     """What the program was answered, without the execution's id."""
     pipe = asyncio.subprocess.PIPE

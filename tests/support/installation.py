@@ -48,7 +48,12 @@ class Installation:
 
     async def run(self, *words: str, code: int = 0) -> Any:
         """What a command answers as JSON."""
-        command = [sys.executable, "-m", "hengio", *words, "--data-dir", str(self.data), "--json"]
+        out = await self.said(*words, "--json", code=code)
+        return json.loads(out) if out else None
+
+    async def said(self, *words: str, code: int = 0) -> str:
+        """What a command says to people."""
+        command = [sys.executable, "-m", "hengio", *words, "--data-dir", str(self.data)]
         process = await asyncio.create_subprocess_exec(
             *command,
             stdout=asyncio.subprocess.PIPE,
@@ -57,7 +62,7 @@ class Installation:
         )
         out, errors = await process.communicate()
         assert process.returncode == code, (words, process.returncode, out.decode(), errors.decode())
-        return json.loads(out) if out else None
+        return out.decode()
 
     async def apply(self, *jobs: Mapping[str, Any]) -> None:
         """Store these jobs."""

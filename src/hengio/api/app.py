@@ -15,7 +15,9 @@ from hengio.wiring.embedded import System
 
 def create_app(system: System) -> FastAPI:
     """The application over a running system."""
-    app = FastAPI(title="Hengio", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Hengio", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
 
     @app.get("/health/live")
     async def live() -> dict[str, str]:

@@ -12,7 +12,7 @@ import msgspec
 from hengio import log, settings
 from hengio.cli import tables
 from hengio.cli.person import person
-from hengio.cli.present import escape, print_json, terminal
+from hengio.cli.present import escape, print_json, said, terminal
 from hengio.cli.sure import check
 from hengio.cli.when import shown
 from hengio.clock import to_iso
@@ -78,7 +78,7 @@ def show_webhook(name: str, *, reveal: bool, data_dir: Path | None, as_json: boo
         _say(f"  [dim]{label:<10}[/] {escape(value)}")
     _say(f"\n[dim]a call, signed{'' if reveal else '; --reveal shows the secret in it'}[/]")
     for line in example.splitlines():
-        _say(escape(line))
+        terminal().print(said(line), soft_wrap=True)
     return 0
 
 

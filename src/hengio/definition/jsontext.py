@@ -24,8 +24,10 @@ def read(text: str) -> Json:
         raise InvalidJson(message, offset=None) from error
     except RecursionError as error:
         raise InvalidJson(f"nested more than {MAX_DEPTH} deep", offset=None) from error
-    except (ValueError, Refused) as error:
+    except Refused as error:
         raise InvalidJson(str(error), offset=None) from error
+    except ValueError as error:  # whose text is advice to who writes programs
+        raise InvalidJson("a whole number has too many digits", offset=None) from error
     if is_deep(value):
         raise InvalidJson(f"nested more than {MAX_DEPTH} deep", offset=None)
     return encodable(value)
