@@ -25,7 +25,7 @@ class Rhythm(Protocol):
     """A schedule's times on the wall, without its calendar."""
 
     def days(self, start: int) -> Iterator[int]:
-        """From day `start` on every day that has a time, ascending; there may be days without one among them."""
+        """From day `start` on every day that has a time, ascending."""
         ...
 
     def own(self, window: Window, low: Micros, high: Micros) -> Iterator[Micros]:
@@ -72,13 +72,14 @@ class Grid:
         self._zone = zone
 
     def days(self, start: int) -> Iterator[int]:
-        """Every day near an instant: which one it is depends on the zone."""
+        """Near each instant: which day it is depends on the zone."""
         told = start - 1
         for at in self._between((start - 1) * DAY, self._instants.stop):
             day = at // DAY
             for each in range(max(day - 1, told + 1), day + 2):
-                yield each
                 told = each
+                if self._has(each):
+                    yield each
 
     def own(self, window: Window, low: Micros, high: Micros) -> Iterator[Micros]:
         if window.kind == "gap":
@@ -90,6 +91,10 @@ class Grid:
         if window.kind == "second":
             return iter(())
         return _unique(*(self._from(each, low, high) for each in sources))
+
+    def _has(self, day: int) -> bool:
+        walls = (self._walls(window, day * DAY, (day + 1) * DAY) for window in self._windows(day))
+        return any(True for each in walls for _ in each)
 
     def _from(self, moved: Moved, low: Micros, high: Micros) -> Iterator[Micros]:
         far = (low // DAY - moved.source) * DAY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from hengio.model.schedule import Calendar, CronSchedule, FixedRate, OneTime
@@ -241,3 +242,23 @@ def test_of_years_that_the_library_does_not_know_it_is_said_so() -> None:
         "",
         "not all holidays of IN in 2036 are known",
     ]
+
+
+@pytest.mark.requirement("H1.4")
+@pytest.mark.parametrize(
+    ("shift", "target"), [("next_business_day", "2027-02-11"), ("previous_business_day", "2027-02-03")]
+)
+@pytest.mark.parametrize(
+    "rhythm",
+    [
+        OneTime(execute_at="2027-02-06T08:00", timezone=VN),
+        FixedRate(interval_seconds=10 * 86_400, start_date="2027-01-27T08:00", timezone=VN),
+    ],
+)
+def test_a_moved_time_names_the_only_day_that_it_comes_from(
+    rhythm: OneTime | FixedRate, shift: Any, target: str
+) -> None:
+    calendar = Calendar(skip_holidays="VN", business_days_only=True, shift=shift)
+    schedule = msgspec.structs.replace(rhythm, calendar=calendar)
+    table = after(schedule, "2027-02-01T00:00+07:00", 2)
+    assert (f"{target}T08:00:00+07:00", None, "moved here from 2027-02-06 (Tết Nguyên Đán)") in table
