@@ -37,6 +37,8 @@ def _plain(bound: float) -> str:
 
 _POSITIVE = Range(0, above=True)
 _COUNT = Range(1)
+_INTERVAL = Range(1, 10 * 366 * 86_400)
+"""Ten years, in seconds."""
 JOB: Mapping[str, Range] = {
     "timeout_seconds": _POSITIVE,
     "deadline_seconds": _POSITIVE,
@@ -47,8 +49,8 @@ JOB: Mapping[str, Range] = {
 RATE_LIMIT: Mapping[str, Range] = {"max_requests": _COUNT, "window_seconds": _COUNT}
 INPUT: Mapping[str, Range] = {"max_length": Range(0)}
 SCHEDULE: Mapping[str, Range] = {
-    "interval_seconds": _COUNT,
-    "delay_seconds": _COUNT,
+    "interval_seconds": _INTERVAL,
+    "delay_seconds": _INTERVAL,
     "jitter_seconds": Range(0, 86_400),
 }
 MISFIRE: Mapping[str, Range] = {"window_seconds": _POSITIVE, "limit": Range(1, 10_000)}
