@@ -293,7 +293,6 @@ async def test_what_may_fire_and_is_not_going_to_is_found(storage: Storage) -> N
     ends = {finished.id: {"next_at": None, "finished": True}, late.id: {}}
     await storage.schedules.pause(paused.id, paused=True, at=NOON)
     await decide(storage, lambda due: fired(due, **ends.get(due.row.job_id, {"next_at": None, "problem": "why"})))
-    assert await storage.schedules.alarming(overdue_before=NOON, limit=10) != []
     found = await storage.schedules.alarming(overdue_before=NOON + 2 * HOUR, limit=10)
     assert [(row.job_id, row.problem) for row in found] == [(stopped.id, "why"), (late.id, None)]
 

@@ -3,112 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from hengio.clock import SECOND
-from hengio.dispatch.local import LocalDispatcher
-from hengio.errors import Conflict, NotFound, Refused
 from hengio.model.execution import Execution, ExecutionState
 from hengio.model.fire import FireFilter, FireState
-from hengio.model.outcome import Failure
-from hengio.model.schedule import Calendar, CronSchedule, FixedDelay, FixedRate, OneTime, Schedule
+from hengio.model.schedule import Calendar, CronSchedule, FixedDelay, FixedRate, OneTime
 from hengio.scheduler.firing import Firing
 from hengio.scheduler.loop import Scheduler
 from hengio.scheduler.watchdog import Watchdog
-from hengio.service.schedules import Range, ScheduleService
 from hengio.storage.protocol import Storage, StoredJob
 from hengio.storage.sql import tables
 from tests.support.builders import a_job
-from tests.support.clock import MovableClock
 from tests.support.schedules import DAY, HOUR, MINUTE, at, hourly, misfire
-from tests.support.storages import opened
+from tests.support.town import BY, START, Town
 from tests.support.waiting import eventually
 from tests.support.workplace import working
-
-START = at("2026-11-30T00:00:00+07:00")
-BY = "a test"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
-    url = f"sqlite:///{tmp_path / 'hengio.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    async with opened(url) as storage:
-        yield storage
-
-
-@dataclass
-class Town:
-    """An installation whose clock the test moves."""
-
-    storage: Storage
-    clock: MovableClock
-    firing: Firing
-    service: ScheduleService
-
-    async def follow(self, schedule: Schedule | None, name: str = "job", **fields: Any) -> StoredJob:
-        """Save a job with that schedule now, as the door does: what was due before is decided first."""
-        job = a_job("a", name=name, schedule=schedule, **fields)
-        with suppress(NotFound):
-            await self.firing.settle((await self.storage.jobs.get(name)).id, at=self.clock.now())
-        return await self.storage.jobs.put(job, at=self.clock.now())
-
-    async def look(self) -> list[Execution]:
-        """One look of the scheduler."""
-        return list((await self.firing.once(limit=1_000)).begun)
-
-    async def pass_(self, seconds: float, *, step: float = 60.0) -> list[Execution]:
-        """Let time pass, with a look at each step."""
-        begun = await self.look()
-        for _ in range(int(seconds / step)):
-            self.clock.advance(step)
-            begun += await self.look()
-        return begun
-
-    @asynccontextmanager
-    async def scheduling(self) -> AsyncIterator[None]:
-        """The scheduler's loop runs meanwhile."""
-        scheduler = Scheduler(self.firing, self.storage.audit, self.storage.jobs, self.clock, every_seconds=0.01)
-        running = asyncio.create_task(scheduler.run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-
-    async def is_right(self) -> bool:
-        """Whether the next time to decide is not far ahead."""
-        return (await self.storage.schedules.next_at() or 0) <= self.clock.now() + HOUR
-
-    async def end(self, execution: Execution) -> None:
-        """End it at once."""
-        why = Failure("cancelled", "a test")
-        await self.storage.interventions.cancel(execution.id, why=why, at=self.clock.now())
-
-    async def ledger(self, name: str = "job") -> list[tuple[float, str]]:
-        """Hours after the start, and what became of each nominal time, in their order."""
-        stored = await self.storage.jobs.get(name)
-        found = await self.service.fires(FireFilter(job_id=stored.id), limit=10_000)
-        told = [
-            ((fire.nominal_time - START) / HOUR, fire.state.value if fire.reason is None else fire.reason)
-            for fire in found
-        ]
-        return sorted(told)
-
-
-@pytest.fixture
-def town(storage: Storage) -> Town:
-    clock = MovableClock(START)
-    firing = Firing(store=storage.schedules, dispatcher=LocalDispatcher(), clock=clock)
-    return Town(storage, clock, firing, ScheduleService(storage=storage, firing=firing, clock=clock))
 
 
 @pytest.mark.requirement("H1.6", "H2.1")
@@ -249,63 +161,6 @@ async def test_tet_is_left_out_and_made_up_for_on_the_next_business_day(town: To
     assert days == [13, 23, 24]
 
 
-@pytest.mark.requirement("H1.8")
-async def test_a_backfill_starts_only_what_is_missing(town: Town) -> None:
-    await town.follow(hourly(misfire=misfire("skip")), overlap="queue")
-    await town.pass_(2 * 3_600, step=3_600)
-    town.clock.advance(3 * 3_600 + 300)
-    await town.look()
-    span = Range(START - 2 * HOUR, START + 5 * HOUR)
-    seen = await town.service.backfill("job", span, limit=100, dry_run=True, by=BY)
-    done = await town.service.backfill("job", span, limit=100, dry_run=False, by=BY)
-    assert seen.times == done.times
-    assert [(moment - START) / HOUR for moment in done.times] == [-2, -1, 0, 3, 4, 5]
-    assert [one.nominal_time for one in done.executions] == list(done.times)
-    assert {(one.trigger, one.state) for one in done.executions} == {("backfill", ExecutionState.PENDING)}
-    again = await town.service.backfill("job", span, limit=100, dry_run=False, by=BY)
-    assert again.times == ()
-    assert await town.ledger() == [(hour, "fired") for hour in range(-2, 6)]
-
-
-@pytest.mark.requirement("H1.8")
-async def test_a_backfill_after_a_change_goes_by_what_the_ledger_has(town: Town) -> None:
-    await town.follow(hourly(misfire=misfire("skip")), overlap="queue")
-    await town.pass_(3_600)
-    town.clock.advance(2 * 3_600)
-    await town.look()
-    await town.follow(CronSchedule(expression="0 20 * * * ?"), overlap="queue")
-    span = Range(START - HOUR, START + 3 * HOUR)
-    seen = await town.service.backfill("job", span, limit=100, dry_run=True, by=BY)
-    assert await town.ledger() == [(1, "fired"), (2, "misfire"), (3, "fired")]
-    assert [(moment - START) / HOUR for moment in seen.times] == [pytest.approx(-2 / 3), pytest.approx(1 / 3), 2]
-
-
-@pytest.mark.requirement("H1.8")
-async def test_a_backfill_fills_a_period_in_by_the_schedule_as_it_was_then(town: Town) -> None:
-    await town.follow(FixedRate(interval_seconds=60, misfire=misfire("skip")), overlap="queue")
-    town.clock.advance(40 * 3_600)
-    await town.look()
-    await town.follow(hourly(), overlap="queue")
-    span = Range(START, START + 5 * MINUTE)
-    seen = await town.service.backfill("job", span, limit=100, dry_run=True, by=BY)
-    assert [(moment - START) / MINUTE for moment in seen.times] == [0, 1, 2, 3, 4, 5]
-
-
-async def test_a_backfill_is_bounded_and_says_so(town: Town) -> None:
-    await town.follow(hourly(), overlap="queue")
-    done = await town.service.backfill("job", Range(START - DAY, START), limit=5, dry_run=False, by=BY)
-    assert (len(done.executions), done.more) == (5, True)
-
-
-async def test_what_has_no_times_of_its_own_is_not_backfilled(town: Town) -> None:
-    await town.follow(FixedDelay(delay_seconds=60))
-    with pytest.raises(Conflict, match="fixed_delay"):
-        await town.service.backfill("job", Range(START - DAY, START), limit=5, dry_run=False, by=BY)
-    await town.follow(hourly())
-    with pytest.raises(Refused, match="ends before it begins"):
-        await town.service.backfill("job", Range(START, START - 1), limit=5, dry_run=False, by=BY)
-
-
 async def break_(storage: Storage, stored: StoredJob, schedule: str) -> None:
     """Damage what is stored of a schedule."""
     change = update(tables.schedules).where(tables.schedules.c.job_id == stored.id).values(schedule=schedule)
@@ -383,17 +238,19 @@ async def test_a_schedule_that_nobody_decides_raises_an_alarm(town: Town) -> Non
 
 
 @pytest.mark.requirement("H2.1", "H5.2")
-async def test_a_scheduled_job_runs_to_its_end(storage: Storage) -> None:
+async def test_a_scheduled_job_runs_to_its_end(either_storage: Storage) -> None:
     """The loop, the worker and the machine's own clock."""
-    async with working(storage) as place:
-        await storage.jobs.put(
+    async with working(either_storage) as place:
+        await either_storage.jobs.put(
             a_job("a", schedule=CronSchedule(expression="* * * * * ?")), at=place.executions.clock.now()
         )
-        firing = Firing(store=storage.schedules, dispatcher=place.dispatcher, clock=place.executions.clock)
-        running = asyncio.create_task(Scheduler(firing, storage.audit, storage.jobs, place.executions.clock).run())
+        firing = Firing(store=either_storage.schedules, dispatcher=place.dispatcher, clock=place.executions.clock)
+        running = asyncio.create_task(
+            Scheduler(firing, either_storage.audit, either_storage.jobs, place.executions.clock).run()
+        )
 
         async def succeeded() -> list[Execution] | None:
-            found = await storage.executions.recent(limit=10)
+            found = await either_storage.executions.recent(limit=10)
             done = [one for one in found if one.state is ExecutionState.SUCCESS]
             return done if len(done) >= 2 else None
 
