@@ -314,3 +314,36 @@ def test_inputs_on_the_command_line_are_read_by_the_types_that_the_job_declares(
     assert hengio(data, "job", "show", "typed")["definition"]["inputs"] == inputs
     for words in (["--set", "n"], ["--set", "n=1", "--set", "n=2"], ["--set", "=1"]):
         assert hengio(data, "job", "trigger", "typed", *words, code=2, **DB)["error"]["code"] == "refused"
+
+
+DAILY = {"type": "cron", "expression": "0 0 8 * * ?", "timezone": "UTC"}
+
+
+@pytest.mark.requirement("H1.8")
+def test_fires_that_do_not_happen_now_are_told_so_when_a_schedule_changes(folder: Path, tmp_path: Path) -> None:
+    def applied(**fields: object) -> str:
+        return a_file(tmp_path / "job.json", query_job("shop", "SELECT :n AS n", **fields))
+
+    [told] = hengio(folder, "job", "apply", applied(schedule=DAILY), **DB)["jobs"]
+    assert (len(told["fires"]["fires"]), told["off"]) == (3, None)
+    hengio(folder, "schedule", "pause", "shop")
+    [told] = hengio(folder, "job", "apply", applied(schedule={**DAILY, "timezone": "Asia/Tokyo"}))["jobs"]
+    assert told["off"] == "paused"
+    hengio(folder, "job", "disable", "shop")
+    past = {"type": "one_time", "execute_at": "2020-01-01T08:00"}
+    said = text(folder, "job", "apply", applied(schedule=past)).splitlines()
+    assert "it does not fire now: it is disabled" in said[-1]
+    assert said[-2].split() == ["after", "never"]
+
+
+@pytest.mark.requirement("H1.6")
+def test_the_ledger_of_one_job_does_not_repeat_its_name(folder: Path, tmp_path: Path) -> None:
+    job = query_job("shop", "SELECT :n AS n", schedule=DAILY)
+    hengio(folder, "job", "apply", a_file(tmp_path / "job.json", job), **DB)
+    hengio(folder, "schedule", "backfill", "shop", "--from", "2d", "--to", "0s")
+    [row, *_] = hengio(folder, "schedule", "fires", "shop", "--from", "1970-01-01")
+    assert row["nominal_time"]["utc"].endswith("T08:00:00Z")
+    assert text(folder, "schedule", "fires", "shop").split("\n")[0].split() == [
+        *("nominal", "time", "state", "execution", "note")
+    ]
+    assert text(folder, "schedule", "fires").split("\n")[0].split()[2] == "job"

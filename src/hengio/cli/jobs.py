@@ -12,7 +12,7 @@ from hengio.cli.inputs import GivenInput, read_bytes
 from hengio.cli.person import person
 from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.sure import check
-from hengio.cli.when import shown
+from hengio.cli.when import shown, to_second
 from hengio.clock import to_iso
 from hengio.definition import confidential
 from hengio.definition.parse import InvalidDefinition, canonical, read
@@ -63,7 +63,8 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
             was = [] if known is None else await desk.schedules.upcoming(known, count=SHOWN_FIRES)
             stored, report = await desk.jobs.apply(document, by=person())
             told = _applied(stored, None if known is None else known.version, [str(one) for one in report.warnings])
-            done.append({**told, "fires": await _fires(desk, known, stored, was)})
+            fires = await _fires(desk, known, stored, was)
+            done.append({**told, "fires": fires, "off": await _off(desk, stored)})
         return done
 
     answer = at_desk(apply, data_dir=data_dir, create=True)
@@ -76,7 +77,10 @@ def apply_files(files: list[Path], *, data_dir: Path | None, as_json: bool) -> i
         for warning in one["warnings"]:
             console.print(f"  [yellow]warning[/] {escape(warning)}", soft_wrap=True)
         for word, times in (one["fires"] or {}).items():
-            console.print(f"  [dim]{word:>6}[/] {', '.join(escape(at) for at in times) or 'no fire'}", soft_wrap=True)
+            told = ", ".join(escape(to_second(at)) for at in times)
+            console.print(f"  [dim]{word:>6}[/] {told or 'never'}", soft_wrap=True)
+        if one["fires"] and one["off"]:
+            console.print(f"  [yellow]it does not fire now: it is {one['off']}[/]")
     return 0
 
 
@@ -89,6 +93,16 @@ async def _fires(
     now = await desk.schedules.upcoming(after, count=SHOWN_FIRES)
     told = {"after" if before else "fires": [one.local for one in now]}
     return told if before is None else {"before": [one.local for one in was], **told}
+
+
+async def _off(desk: Desk, stored: StoredJob) -> str | None:
+    """Why the fires of its schedule do not happen; None if they do, or there is no schedule."""
+    if stored.job.schedule is None:
+        return None
+    row = await desk.storage.schedules.get(stored.id)
+    if not stored.job.enabled:
+        return "disabled"
+    return "paused" if row is not None and row.paused else None
 
 
 def _check_names(reports: dict[Path, Report]) -> None:

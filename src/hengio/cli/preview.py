@@ -12,6 +12,7 @@ from rich.text import Text
 from hengio.cli import tables
 from hengio.cli.inputs import read_bytes
 from hengio.cli.present import print_json, said, terminal
+from hengio.cli.when import to_second
 from hengio.clock import Micros, SystemClock
 from hengio.definition import schedules
 from hengio.definition.findings import Findings
@@ -58,9 +59,9 @@ def _document(each: Previewed, every: bool) -> dict[str, str | None]:
 
 
 def _row(each: Previewed) -> tuple[tables.Cell, ...]:
-    day, clock = each.local[_DATE], each.local[_TIME]
+    day, clock = each.local[_DATE], to_second(each.local[_TIME])
     note = Text(f"left out: {each.note}", "dim") if each.skip else Text(each.note, "yellow")
-    return (f"{date.fromisoformat(day):%a} {day} {clock}", each.utc, note)
+    return (f"{date.fromisoformat(day):%a} {day} {clock}", to_second(each.utc), note)
 
 
 def _schedule(asked: Asked) -> tuple[Schedule, list[Problem]]:

@@ -14,8 +14,8 @@ from hengio.cli import tables
 from hengio.cli.jobs import at_desk
 from hengio.cli.person import person
 from hengio.cli.present import escape, print_json, said, terminal
-from hengio.cli.when import local, moment
-from hengio.clock import Micros, SystemClock, to_iso
+from hengio.cli.when import both, exact, local, moment
+from hengio.clock import SystemClock
 from hengio.errors import Refused
 from hengio.model.fire import Fire, FireFilter, FireState
 from hengio.model.schedule import ZONE
@@ -102,17 +102,18 @@ def show_fires(wanted: Wanted, *, data_dir: Path | None, as_json: bool) -> int:
     if as_json:
         print_json([_fire(one, names.get(one.job_id, ""), zone) for one in found])
         return 0
-    rows = [
-        (
+    rows: list[list[tables.Cell]] = [
+        [
             local(one.nominal_time, zone),
-            "" if wanted.job is not None else names.get(one.job_id, ""),
+            *([] if wanted.job is not None else [names.get(one.job_id, "")]),
             _became(one),
             one.execution_id or "",
             one.note if one.until is None else f"{one.note}, until {local(one.until, zone)}",
-        )
+        ]
         for one in found
     ]
-    tables.show(("nominal time", "job", "", "execution", "note"), rows, none="nothing is in the ledger for that")
+    headings = ("nominal time", *([] if wanted.job is not None else ["job"]), "state", "execution", "note")
+    tables.show(headings, rows, none="nothing is in the ledger for that")
     return 0
 
 
@@ -130,7 +131,7 @@ def backfill_schedule(
     done, zone = at_desk(fill, data_dir=data_dir)
     if as_json:
         begun = {one.nominal_time: one.id for one in done.executions}
-        times = [{"nominal_time": to_iso(at), "execution_id": begun.get(at)} for at in done.times]
+        times = [{"nominal_time": exact(at), "execution_id": begun.get(at)} for at in done.times]
         print_json({"dry_run": dry_run, "fires": times, "more": done.more})
         return 0
     _show_backfill(done, zone, dry_run=dry_run)
@@ -178,13 +179,8 @@ def _fire(fire: Fire, name: str, zone: ZoneInfo) -> dict[str, Any]:
         "reason": fire.reason,
         "note": fire.note,
         "execution_id": fire.execution_id,
-        "decided_at": to_iso(fire.decided_at),
+        "decided_at": exact(fire.decided_at),
     }
-
-
-def both(at: Micros | None, zone: ZoneInfo) -> dict[str, str] | None:
-    """A moment as JSON shows it."""
-    return None if at is None else {"local": local(at, zone).replace(" ", "T"), "utc": to_iso(at)}
 
 
 def _zone(one: Followed) -> ZoneInfo:

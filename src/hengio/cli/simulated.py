@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import asdict
 
 from hengio import codec
-from hengio.cli.schedules import both
+from hengio.cli.when import both
 from hengio.scheduler.simulation.advice import Remark
 from hengio.scheduler.simulation.load import Minute
 from hengio.scheduler.simulation.simulate import Listed
