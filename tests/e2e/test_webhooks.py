@@ -94,6 +94,8 @@ async def test_who_does_not_sign_is_refused_and_not_told_why(tmp_path: Path) -> 
         assert code(nowhere) == (404, "not_found")
         [entry] = await place.run("audit", "list", "--action", "webhook.refused")
         assert (entry["subject"], entry["detail"]["reason"]) == ("hook", "no timestamp")
+        said = await place.said("audit", "list", "--action", "webhook.refused")
+        assert said.splitlines()[1].strip() == "unauthenticated: no timestamp, from 127.0.0.1"
 
 
 @pytest.mark.requirement("H2.6")

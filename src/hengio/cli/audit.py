@@ -67,5 +67,16 @@ def _show(entries: list[AuditEntry]) -> None:
             + "[/]",
             soft_wrap=True,
         )
-        if entry.action == "module.granted":
-            console.print(f"    [dim]{escape(codec.encode(entry.detail).decode())}[/]", soft_wrap=True)
+        if told := _told(entry):
+            console.print(f"    [dim]{escape(told)}[/]", soft_wrap=True)
+
+
+def _told(entry: AuditEntry) -> str:
+    """What people are told of an entry's detail."""
+    match entry.action, entry.detail:
+        case "module.granted", detail:
+            return codec.encode(detail).decode()
+        case "webhook.refused", {"code": code, "reason": reason, "from": sender, "not_told": more}:
+            return f"{code}: {reason}, from {sender}" + (f"; {more} before it are not told" if more else "")
+        case _:
+            return ""
