@@ -11,7 +11,7 @@ import msgspec
 
 from hengio.cron.errors import CronError
 from hengio.cron.parse import parse
-from hengio.definition import ranges, words
+from hengio.definition import cities, ranges, words
 from hengio.definition.findings import Findings
 from hengio.model.schedule import CronSchedule, OneTime, Schedule
 from hengio.timetable import country
@@ -46,7 +46,12 @@ def check(schedule: Schedule, findings: Findings, path: str) -> None:
 def _check_zone(name: str, findings: Findings, path: str) -> None:
     known = _zones()
     if known and name not in known:  # a machine without the zone database knows none: then nothing is said
-        findings.error(path, f"there is no time zone {words.shown(name)}", words.close(name, known))
+        findings.error(path, f"there is no time zone {words.shown(name)}", _zone_hint(name, known))
+
+
+def _zone_hint(name: str, known: frozenset[str]) -> str:
+    zone = cities.zone(name)
+    return f"did you mean `{zone}`?" if zone in known else words.close(name, known)
 
 
 @lru_cache(maxsize=1)

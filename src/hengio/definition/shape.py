@@ -96,8 +96,16 @@ class _Walk:
         for name in value:
             if name not in known and wanted.forbid_unknown_fields:
                 free = [each for each in known if each not in value]
-                hint = words.nearest(str(name), free)
+                hint = _deeper(str(name), wanted) or words.nearest(str(name), free)
                 yield Problem(words.child(path, name), f"unknown field `{words.cut(str(name))}`", hint)
+
+
+def _deeper(name: str, wanted: kinds.StructType) -> str:
+    """A hint where the field is one of an object inside."""
+    for field in wanted.fields:
+        if isinstance(field.type, kinds.StructType) and any(name == each.encode_name for each in field.type.fields):
+            return f"`{name}` belongs into `{field.encode_name}`"
+    return ""
 
 
 def _whole(value: Json) -> bool:
