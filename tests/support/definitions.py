@@ -160,7 +160,8 @@ def _sensible(kind: StepType, config: dict[str, Any]) -> dict[str, Any]:
     match kind:
         case "database":
             config = {name: value for name, value in config.items() if name in _OF_A_QUERY}
-            config |= {"connection": "shop", "query": "SELECT {{input.n}}"}
+            by_place = isinstance(config.get("parameters"), list) and bool(config["parameters"])
+            config |= {"connection": "shop", "query": "SELECT 1" if by_place else "SELECT {{input.n}}"}
         case "file_processing":
             config = {name: value for name, value in config.items() if name not in {"data_source", "sheets", "to"}}
             config["operation"] = "read" if config["operation"] == "read" else "write"
