@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from hengio import errors
-from hengio.api.metrics import families, fire_families, module_families, webhook_family
+from hengio.api.metrics import audit_family, families, fire_families, module_families, webhook_family
 from hengio.cli.main import app
 from hengio.definition.configs import (
     CONFIGS,
@@ -29,6 +29,7 @@ from hengio.definition.configs import (
 from hengio.definition.expressions import condition
 from hengio.definition.parse import read
 from hengio.definition.validate import validate
+from hengio.model.audit import AuditAction
 from hengio.model.event import EventType
 from hengio.model.input import Input
 from hengio.model.job import Job
@@ -68,7 +69,13 @@ def metrics() -> set[str]:
     none: dict[str, int] = {}
     values = {one.name: none if "Mapping" in str(one.type) else 0 for one in fields(SandboxStatistics)}
     ours = families(SandboxStatistics(**values))  # type: ignore[arg-type]
-    shown = (*ours, *fire_families(FireStatistics()), webhook_family({}), *module_families({}, CanaryStatistics()))
+    shown = (
+        *ours,
+        *fire_families(FireStatistics()),
+        webhook_family({}),
+        *module_families({}, CanaryStatistics()),
+        audit_family(0),
+    )
     return {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in shown}
 
 
@@ -102,6 +109,7 @@ def definition_fields() -> set[str]:
         ),
         ("cli.md", commands()),
         ("metrics.md", metrics()),
+        ("audit.md", set(get_args(AuditAction))),
     ],
 )
 def test_a_reference_page_has_a_heading_for_everything_and_nothing_else(page: str, known: set[str]) -> None:

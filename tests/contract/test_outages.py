@@ -27,6 +27,7 @@ from hengio.worker.heartbeat import hold_leases
 from tests.support.builders import NOON, a_claim, a_job, a_run, an_execution
 from tests.support.proxy import Proxy, proxied
 from tests.support.storages import begun, claimed, opened, put_job, run_ids
+from tests.support.vaults import audit_keys
 from tests.support.waiting import eventually
 
 A_MEGABYTE = "x" * (1 << 20)
@@ -150,7 +151,7 @@ async def test_a_network_that_swallows_everything_is_an_outage_and_not_a_wait_fo
     address = urlsplit(postgres_url)
     netloc = f"{address.username}:{address.password}@127.0.0.1:{proxy.port}"
     url = urlunsplit(address._replace(netloc=netloc))
-    storage = SqlStorage(PostgresDatabase(url, silence_seconds=0.5))
+    storage = SqlStorage(PostgresDatabase(url, silence_seconds=0.5), audit_keys())
     await storage.open()
     execution = await begun(storage)
     proxy.swallow()
@@ -205,7 +206,7 @@ async def test_a_full_disk_makes_the_journal_wait_and_nothing_is_lost(tmp_path: 
 
 async def test_a_database_that_may_not_grow_says_what_to_do_and_goes_on_when_it_may(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "hengio.db")
-    storage = SqlStorage(database)
+    storage = SqlStorage(database, audit_keys())
     await storage.open()
     execution = await begun(storage)
     await claimed(storage, execution)
@@ -266,7 +267,7 @@ async def test_what_a_statement_was_given_is_in_no_error(postgres_url: str) -> N
         connection.execute(text("SELECT pg_sleep(9), CAST(:given AS text)"), {"given": "a webhook's secret"})
 
     database = PostgresDatabase(f"{postgres_url}?application_name=hengio&sslmode=prefer")
-    await database.open()
+    await database.open(audit_keys())
     with pytest.raises(Unavailable) as refused:
         await database.write(work)
     await database.close()

@@ -15,6 +15,7 @@ from hengio.model.schedule import FixedRate
 from hengio.storage.sql.postgres import PostgresDatabase
 from hengio.storage.sql.store import SqlStorage
 from tests.support.builders import NOON, a_job
+from tests.support.vaults import audit_keys
 
 SHORT = 0.3
 LONG = 30.0
@@ -22,7 +23,7 @@ LONG = 30.0
 
 @asynccontextmanager
 async def storage(url: str, *, lock: float = LONG, idle: float = LONG) -> AsyncIterator[SqlStorage]:
-    made = SqlStorage(PostgresDatabase(url, lock_seconds=lock, idle_seconds=idle))
+    made = SqlStorage(PostgresDatabase(url, lock_seconds=lock, idle_seconds=idle), audit_keys())
     await made.open()
     try:
         yield made

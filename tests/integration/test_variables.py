@@ -21,7 +21,7 @@ from hengio.wiring.embedded import System, embedded
 from hengio.wiring.secret import replace_secrets
 from hengio.wiring.vault import Vault, vault
 from tests.support.storages import opened
-from tests.support.vaults import OTHER, SECRET, an_entry, connections, variables
+from tests.support.vaults import OTHER, SECRET, an_entry, audit_keys, connections, variables
 
 JOB: dict[str, Any] = {
     "name": "job",
@@ -242,7 +242,7 @@ async def test_values_that_were_set_are_read_by_a_later_process_and_are_cipherte
     url = f"sqlite:///{tmp_path / 'hengio.db'}"
     async with opened(url) as storage:
         await variables(storage).set("TOKEN", {"password": "hunter22-hunter"}, actor="test", sensitive=True)
-    storage = open_storage(url)
+    storage = open_storage(url, audit_keys())
     await storage.open()
     found = await variables(storage).find("TOKEN")
     await storage.close()

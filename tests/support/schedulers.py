@@ -16,6 +16,7 @@ from hengio.dispatch.local import LocalDispatcher
 from hengio.scheduler.firing import Firing
 from hengio.scheduler.loop import Scheduler
 from hengio.storage.sql.store import open_storage
+from tests.support.vaults import audit_keys
 
 LOOK_SECONDS = 0.02
 
@@ -36,7 +37,7 @@ class FastClock:
 
 async def schedule(url: str, clock: FastClock) -> None:
     """Follow schedules for ever."""
-    storage = open_storage(url)
+    storage = open_storage(url, audit_keys())
     await storage.open()
     firing = Firing(store=storage.schedules, dispatcher=LocalDispatcher(), clock=clock, patience_seconds=30.0)
     await Scheduler(firing, storage.audit, storage.jobs, clock, at_once=32, every_seconds=LOOK_SECONDS).run()

@@ -13,12 +13,13 @@ from hengio.model.job import Job
 from hengio.storage.protocol import Answer, Begin, Claimed, Entry, Storage, StoredJob
 from hengio.storage.sql.store import open_storage
 from tests.support.builders import NOON, a_claim, a_job, an_execution
+from tests.support.vaults import audit_keys
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Storage]:
-    """The storage at `url`, its tables up to date."""
-    storage = open_storage(url)
+async def opened(url: str, *secrets: bytes) -> AsyncIterator[Storage]:
+    """The storage at `url`, its tables up to date; what is audited is sealed under the first of these secrets."""
+    storage = open_storage(url, audit_keys(*secrets))
     try:
         await storage.open()
         yield storage

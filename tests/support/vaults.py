@@ -12,7 +12,7 @@ from hengio.service.variables import VariableService
 from hengio.service.webhooks import WebhookService
 from hengio.storage.protocol import Storage
 from hengio.storage.vault import ConnectionRow, Stored, VariableRow
-from hengio.vault.keys import KeyRing
+from hengio.vault.keys import AUDIT, KeyRing
 from tests.support.builders import NOON
 
 SECRET = bytes(range(32))
@@ -22,6 +22,11 @@ OTHER = bytes(range(32, 64))
 def ring(*secrets: bytes) -> KeyRing:
     """A ring of these secrets, the current one first."""
     return KeyRing(lambda: secrets or (SECRET,))
+
+
+def audit_keys(*secrets: bytes) -> KeyRing:
+    """The keys that seal what is audited, from these secrets."""
+    return KeyRing(lambda: secrets or (SECRET,), AUDIT)
 
 
 def variables(storage: Storage, *secrets: bytes) -> VariableService:

@@ -13,6 +13,7 @@ from hengio import address
 from hengio.errors import Refused
 from hengio.storage.sql.store import open_storage
 from hengio.targets.databases import Databases
+from tests.support.vaults import audit_keys
 
 UNREADABLE = [
     *(f"postgresql://bob:hunter2{mark}x@127.0.0.1:1/x" for mark in "/#?[]@"),
@@ -36,7 +37,7 @@ def test_a_connection_whose_url_cannot_be_read_is_refused_by_its_name(url: str, 
 @pytest.mark.parametrize("url", UNREADABLE)
 def test_a_database_url_that_cannot_be_read_is_refused_by_its_name(url: str) -> None:
     with pytest.raises(Refused) as refused:
-        open_storage(url)
+        open_storage(url, audit_keys())
     assert str(refused.value) == "the URL of database_url cannot be read"
     assert refused.value.__context__ is None or refused.value.__suppress_context__
 
@@ -48,7 +49,7 @@ def test_what_is_no_url_is_refused_unseen(url: str, tmp_path: Path) -> None:
     assert "bob" not in str(refused.value)
     assert "hunter2" not in str(refused.value)
     with pytest.raises(Refused, match=r"database_url cannot be read$"):
-        open_storage(url)
+        open_storage(url, audit_keys())
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))

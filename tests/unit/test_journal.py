@@ -19,6 +19,7 @@ from hengio.storage.sql.sqlite import SqliteDatabase
 from hengio.storage.sql.store import SqlStorage
 from tests.support.builders import a_claim, a_run, an_execution
 from tests.support.storages import begun, put_job, run_ids
+from tests.support.vaults import audit_keys
 
 
 class Gate(SqlExecutions):
@@ -42,7 +43,7 @@ class Gate(SqlExecutions):
 @asynccontextmanager
 async def gated(folder: Path) -> AsyncIterator[tuple[SqlStorage, Gate]]:
     database = SqliteDatabase(folder / "hengio.db")
-    storage, gate = SqlStorage(database), Gate(database)
+    storage, gate = SqlStorage(database, audit_keys()), Gate(database)
     storage.executions = gate
     await storage.open()
     try:

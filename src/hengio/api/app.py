@@ -42,7 +42,13 @@ def create_app(system: System) -> FastAPI:
     problems.install(app)
     door = WebhookDoor(system.receiver, most_bytes=system.settings.server.webhook_body_kb << 10)
     app.router.routes.append(door.route)
-    metrics = Metrics(system.sandbox, system.schedules.firing.statistics, door.results, system.canaries.statistics)
+    metrics = Metrics(
+        system.sandbox,
+        system.schedules.firing.statistics,
+        door.results,
+        system.canaries.statistics,
+        audit=system.audit_end,
+    )
 
     @app.get("/metrics")
     async def numbers() -> Response:

@@ -13,6 +13,7 @@ from hengio import alerts
 from hengio.sandbox.protocol import Sandbox
 from hengio.sandbox.statistics import SandboxStatistics
 from hengio.scheduler.statistics import LATENESS_SECONDS, FireStatistics
+from hengio.service.auditing import EndTeller
 from hengio.service.canaries import CanaryStatistics
 
 
@@ -56,6 +57,16 @@ class ModuleCollector(Collector):
         return module_families(alerts.counts(), self._canaries)
 
 
+class AuditCollector(Collector):
+    """Where the audit log's chain ends, as this process knows."""
+
+    def __init__(self, end: EndTeller) -> None:
+        self._end = end
+
+    def collect(self) -> Iterator[Metric]:
+        yield audit_family(self._end.sequence)
+
+
 class Metrics:
     """Everything `/metrics` shows."""
 
@@ -65,12 +76,16 @@ class Metrics:
         fires: FireStatistics,
         webhook_results: Mapping[str, int],
         canaries: CanaryStatistics,
+        *,
+        audit: EndTeller | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(ModuleCollector(canaries))
         self._registry.register(SandboxCollector(sandbox))
         self._registry.register(FireCollector(fires))
         self._registry.register(WebhookCollector(webhook_results))
+        if audit is not None:
+            self._registry.register(AuditCollector(audit))
 
     def text(self) -> bytes:
         """All of it, as of now."""
@@ -124,6 +139,11 @@ def module_families(raised: Mapping[str, int], canaries: CanaryStatistics) -> It
     yield family
     text = "Canaries that were taken away because they failed too often"
     yield CounterMetricFamily("hengio_canary_rollbacks", text, canaries.rolled_back)
+
+
+def audit_family(sequence: int) -> Metric:
+    """The metric that the number of the last entry makes."""
+    return GaugeMetricFamily("hengio_audit_sequence", "Number of the last entry of the audit log", sequence)
 
 
 def _cache(now: SandboxStatistics) -> Iterator[Metric]:

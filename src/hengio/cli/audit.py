@@ -1,17 +1,23 @@
-"""`hengio audit list`: what was denied, granted and found altered."""
+"""`hengio audit`: what was denied, granted and changed, and whether the log is as it was written."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
+
 from hengio import codec, log, settings
 from hengio.cli.present import escape, print_json, terminal
 from hengio.cli.when import moment
 from hengio.clock import to_datetime, to_iso
-from hengio.errors import Refused
+from hengio.errors import Corrupt, Refused
 from hengio.model.audit import AuditAction, AuditEntry
+from hengio.service.auditing import Verdict, verify
+from hengio.storage.chain import START, Anchor
+from hengio.vault.keys import AUDIT
 from hengio.wiring import process
+from hengio.wiring.keys import open_ring
 from hengio.wiring.reading import reading
 
 
@@ -40,6 +46,44 @@ def show_audit(
     else:
         _show(entries)
     return 0
+
+
+def verify_audit(*, after: int, expect: str | None, data_dir: Path | None, as_json: bool) -> int:
+    """Read the whole chain; the exit code of `Corrupt` if it is not as it was written."""
+    log.configure(level="error", style="text")
+    anchor = None if expect is None else _anchor(expect)
+    chosen = settings.load(data_dir=data_dir)
+
+    async def check() -> Verdict:
+        async with reading(chosen) as storage:
+            return await verify(storage.audit, open_ring(chosen, AUDIT), after=after, anchor=anchor)
+
+    verdict = process.run(check())
+    if as_json:
+        print_json({"intact": verdict.fault is None, **msgspec.to_builtins(verdict)})
+    else:
+        _tell(verdict)
+    return 0 if verdict.fault is None else Corrupt.exit_code
+
+
+def _anchor(given: str) -> Anchor:
+    number, _, kept = given.partition(":")
+    if not number.isdecimal() or len(kept) != len(START):
+        raise Refused("--expect is not an entry's number and hash", hint="N:HASH, as audit_end in the log has them")
+    return Anchor(int(number), kept)
+
+
+def _tell(verdict: Verdict) -> None:
+    console = terminal()
+    if verdict.fault is None:
+        console.print(f"[bold green]intact[/]: {verdict.entries} entries, the last is {verdict.sequence}")
+        console.print(f"  [dim]{verdict.sequence}:{verdict.hash}[/]", soft_wrap=True)
+        return
+    fault = verdict.fault
+    console.print(f"[bold red]{fault.kind}[/]: {escape(fault.message)}", soft_wrap=True)
+    if fault.id is not None:
+        console.print(f"  [dim]its id is {escape(fault.id)}[/]", soft_wrap=True)
+    console.print(f"  [dim]{verdict.entries} entries before it are as they were written[/]", soft_wrap=True)
 
 
 def _document(entry: AuditEntry) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hengio.cli.commands import (
+    audit,
     authors,
     circuits,
     connections,
@@ -41,9 +42,7 @@ app.add_typer(deadletters.app, name="deadletter")
 app.add_typer(circuits.app, name="circuit")
 app.add_typer(module_app, name="module")
 app.add_typer(authors.app, name="author")
-audit_app = typer.Typer(help="Look up what was decided.", no_args_is_help=True)
-app.add_typer(audit_app, name="audit")
-
+app.add_typer(audit.app, name="audit")
 app.add_typer(variables.app, name="variable")
 app.add_typer(connections.app, name="connection")
 app.add_typer(secrets.app, name="secrets")
@@ -257,23 +256,6 @@ def module_replay(
     from hengio.cli.replay import replay
 
     raise typer.Exit(replay(tape, module=module, data_dir=data_dir, as_json=json))
-
-
-@audit_app.command("list")
-def audit_list(
-    action: Annotated[str | None, typer.Option(help="Only this kind of decision.", metavar="ACTION")] = None,
-    execution: Annotated[str | None, typer.Option(help="Only those of this execution.", metavar="ID")] = None,
-    since: Annotated[str | None, typer.Option(help="Only those made then or later.", metavar="WHEN")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.", metavar="N")] = 50,
-    data_dir: DataDir = None,
-    *,
-    json: AsJson = False,
-) -> None:
-    """Show what was denied, granted and found altered."""
-    from hengio.cli.audit import show_audit
-
-    show = show_audit(action=action, execution=execution, since=since, limit=limit, data_dir=data_dir, as_json=json)
-    raise typer.Exit(show)
 
 
 @app.callback(invoke_without_command=True)

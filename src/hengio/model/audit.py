@@ -45,12 +45,13 @@ AuditAction = Literal[
     "webhook.created",
     "webhook.regenerated",
     "webhook.refused",
+    "audit.chained",
 ]
 """A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
 one that is not signed as it must be was to run; what people did to modules, their channels and their authors' keys;
 what people did to jobs and executions; a variable or a connection changed (never with a value); everything was
 encrypted under another key; what people did to a schedule, and one that can fire no more;
-a job was given a URL or another one; calls of one were refused."""
+a job was given a URL or another one; calls of one were refused; the entries of an earlier release were linked."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

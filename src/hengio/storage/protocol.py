@@ -19,6 +19,7 @@ from hengio.model.execution import EVERY, FINAL, Execution, ExecutionFilter, Exe
 from hengio.model.job import Job, RateLimit
 from hengio.model.outcome import Failure
 from hengio.model.statistics import CallStatistics
+from hengio.storage.chain import Content, End, Link
 from hengio.storage.modules import AuthorStore, ChannelStore, ModuleStore
 from hengio.storage.schedules import ScheduleStore
 from hengio.storage.vault import ConnectionStore, VariableStore, VaultStore
@@ -317,7 +318,7 @@ class CallStore(Protocol):
 
 
 class AuditStore(Protocol):
-    """Decisions, in the order they were made."""
+    """Decisions, in the order they were made, each linked to the one before (`storage/chain`)."""
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
         """Those that are there already stay as they are: what may have been written can be added again."""
@@ -327,6 +328,14 @@ class AuditStore(Protocol):
         self, *, action: str | None = None, execution_id: str | None = None, since: Micros | None = None, limit: int
     ) -> list[AuditEntry]:
         """The newest first."""
+        ...
+
+    async def linked(self, *, after: int, limit: int) -> list[tuple[Content, Link]]:
+        """Entries with their places in the chain, in its order, those that follow the one of that number."""
+        ...
+
+    async def end(self) -> End | None:
+        """Where the chain ends; None where somebody took that away."""
         ...
 
 

@@ -29,17 +29,23 @@ class Key(Struct, frozen=True):
         return f"Key({self.id!r})"
 
 
-def key_of(own: bytes) -> Key:
-    """The key that follows from a secret of the installation."""
-    return Key(secret.derive(own, "hengio vault: id of the key")[:_ID_BYTES].hex(), secret.derive(own, "hengio vault"))
+VAULT = "hengio vault"
+AUDIT = "hengio audit"
+
+
+def key_of(own: bytes, purpose: str = VAULT) -> Key:
+    """The key for a purpose that follows from a secret of the installation. All keys of one secret have one id."""
+    return Key(secret.derive(own, "hengio vault: id of the key")[:_ID_BYTES].hex(), secret.derive(own, purpose))
 
 
 class KeyRing:
-    """The keys of this installation: `load` returns its secrets, the current one first, and is asked again when a key
-    is wanted that is not known (another process may have made it). What `load` raises is raised by who asks first."""
+    """The keys of this installation for one purpose: `load` returns its secrets, the current one first, and is asked
+    again when a key is wanted that is not known (another process may have made it). What `load` raises is raised by who
+    asks first."""
 
-    def __init__(self, load: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(self, load: Callable[[], Sequence[bytes]], purpose: str = VAULT) -> None:
         self._load = load
+        self._purpose = purpose
         self._keys: dict[str, Key] = {}
 
     @property
@@ -55,11 +61,15 @@ class KeyRing:
             self.reload()
         return next(iter(self._keys.values()))
 
-    def find(self, key_id: str) -> Key:
-        """Raises `KeyMissing`, which names the id."""
+    def known(self, key_id: str) -> Key | None:
+        """The key of that id, if it is here."""
         if key_id not in self._keys:
             self.reload()
-        found = self._keys.get(key_id)
+        return self._keys.get(key_id)
+
+    def find(self, key_id: str) -> Key:
+        """Raises `KeyMissing`, which names the id."""
+        found = self.known(key_id)
         if found is None:
             known = ", ".join(self._keys) or "none"
             raise KeyMissing(
@@ -82,4 +92,4 @@ class KeyRing:
 
     def reload(self) -> None:
         """Read the secrets again."""
-        self._keys = {key.id: key for key in map(key_of, self._load())}
+        self._keys = {key.id: key for key in (key_of(own, self._purpose) for own in self._load())}

@@ -26,7 +26,7 @@ from hengio.service.schedules import ScheduleService
 from hengio.service.simulation import SimulationService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage, Work
-from hengio.storage.sql.store import open_storage
+from hengio.wiring.database import open_database
 from hengio.wiring.objects import open_area
 from hengio.wiring.scheduling import open_firing
 from hengio.wiring.vault import open_known, open_webhooks
@@ -62,7 +62,7 @@ async def desk(settings: Settings, *, create: bool = False) -> AsyncIterator[Des
         file.parent.mkdir(parents=True, exist_ok=True)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        storage = open_storage(settings.database)
+        storage = open_database(settings)
         stack.push_async_callback(storage.close)
         await storage.open()
         known = open_known(settings, storage)

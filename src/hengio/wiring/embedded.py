@@ -22,6 +22,7 @@ from hengio.sandbox.protocol import Sandbox
 from hengio.scheduler.firing import Firing
 from hengio.scheduler.loop import Scheduler
 from hengio.scheduler.watchdog import Watchdog
+from hengio.service.auditing import EndTeller
 from hengio.service.canaries import Canaries
 from hengio.service.executions import ExecutionService
 from hengio.service.intake import Intake
@@ -59,6 +60,7 @@ class System:
     executions: ExecutionService
     schedules: ScheduleService
     receiver: Receiver
+    audit_end: EndTeller
     recovered: int
 
 
@@ -116,6 +118,7 @@ async def embedded(
             ),
             ScheduleService(storage=storage, firing=firing, clock=clock),
             _receiver(parts, starter, webhooks=webhooks),
+            EndTeller(storage.audit),
             recovered,
         )
         async with _together() as group:
@@ -125,6 +128,7 @@ async def embedded(
             watching.append(group.create_task(canaries.run(), name="canaries"))
             orphans = Orphans(storage.modules, parts.areas.modules, clock)
             watching.append(group.create_task(orphans.run(), name="orphans"))
+            watching.append(group.create_task(system.audit_end.run(), name="audit"))
             if schedule:
                 watchdog = Watchdog(storage.schedules, clock, firing.statistics)
                 watching.append(group.create_task(scheduler.run(), name="scheduler"))
@@ -137,6 +141,7 @@ async def embedded(
                 for task in watching:
                     task.cancel()
                 await worker.stop(deadline_seconds=settings.worker.stop_seconds)
+                await system.audit_end.tell()
 
 
 def _runner(parts: Parts, journal: Journal, events: Events, *, name: str, log_modules: bool) -> Runner:

@@ -23,13 +23,13 @@ from hengio.steps.protocol import StepType
 from hengio.steps.tapes import Tapes
 from hengio.steps.wasm import Allowed, WasmStep, World
 from hengio.storage.protocol import Storage
-from hengio.storage.sql.store import open_storage
 from hengio.targets.breaker import Breakers
 from hengio.targets.databases import Databases
 from hengio.targets.guard import Guard
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
 from hengio.wiring.artefacts import open_artefacts
+from hengio.wiring.database import open_database
 from hengio.wiring.modules import open_registry
 from hengio.wiring.objects import open_area, open_modules
 from hengio.wiring.outside import open_capabilities, over
@@ -105,7 +105,7 @@ async def open_parts(settings: Settings, *, clock: Clock, worker: str | None) ->
     """Everything but the worker, whose name is given if there is one. Raises `Unavailable` when the database or the
     disk cannot be used."""
     async with AsyncExitStack() as stack:
-        storage = open_storage(settings.database)
+        storage = open_database(settings)
         stack.push_async_callback(storage.close)
         await storage.open()
         areas = open_areas(settings)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from hengio.errors import NotFound
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage
-from hengio.storage.sql.store import open_storage
+from hengio.wiring.database import open_database
 
 
 @asynccontextmanager
@@ -17,7 +17,7 @@ async def reading(settings: Settings) -> AsyncIterator[Storage]:
     file = settings.database_file
     if file is not None and not file.exists():
         raise NotFound(f"there is no database {file}", hint="--data-dir names the folder of another")
-    storage = open_storage(settings.database)
+    storage = open_database(settings)
     try:
         await storage.open()
         yield storage

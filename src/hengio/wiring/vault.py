@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hengio import log, secret
+from hengio import log
 from hengio.clock import Clock, SystemClock
 from hengio.errors import Unavailable
 from hengio.model.connection import Connection
@@ -18,12 +18,12 @@ from hengio.service.variables import VariableService
 from hengio.service.webhooks import WebhookService
 from hengio.settings import Settings
 from hengio.storage.protocol import Storage
-from hengio.storage.sql.store import open_storage
 from hengio.vault.keys import KeyRing
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
+from hengio.wiring.database import open_database
+from hengio.wiring.keys import open_ring
 from hengio.wiring.reading import reading
-from hengio.wiring.secret import NAME, UnusableSecret, own_secrets
 from hengio.wiring.tapes import hidden
 
 
@@ -42,25 +42,6 @@ class Vault:
 def open_webhooks(settings: Settings, storage: Storage, clock: Clock) -> WebhookService:
     """The URLs of jobs, sealed with the installation's keys."""
     return WebhookService(storage=storage, ring=open_ring(settings), clock=clock)
-
-
-def open_ring(settings: Settings) -> KeyRing:
-    """The installation's keys; read when the first is wanted."""
-    return KeyRing(lambda: secrets(settings))
-
-
-def secrets(settings: Settings) -> list[bytes]:
-    """The secret that is set, earlier ones, and those of the data folder, where one is made if none is set: the first
-    is the current one. Raises `Unavailable` where the folder's cannot be used."""
-    given = [] if settings.secret_key is None else [settings.secret_key]
-    earlier = [secret.decode(one.get_secret_value()) for one in settings.previous_secret_keys]
-    try:
-        own = own_secrets(settings.data_dir) if not given or (settings.data_dir / NAME).exists() else []
-    except UnusableSecret as error:
-        raise Unavailable(f"the installation's secret cannot be used: {error}") from error
-    if given:
-        return [secret.decode(given[0].get_secret_value()), *earlier, *own]
-    return [*own, *earlier]
 
 
 def open_known(settings: Settings, storage: Storage) -> Known:
@@ -106,7 +87,7 @@ async def _making(settings: Settings) -> AsyncIterator[Storage]:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"{file.parent} cannot be used: {error.strerror}") from error
-    storage = open_storage(settings.database)
+    storage = open_database(settings)
     try:
         await storage.open()
         yield storage

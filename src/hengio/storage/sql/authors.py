@@ -13,6 +13,7 @@ from hengio.clock import Micros
 from hengio.errors import Conflict
 from hengio.model.audit import AuditEntry
 from hengio.model.author import AuthorKey
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import audit, tables
 from hengio.storage.sql.database import Database
 
@@ -22,8 +23,9 @@ _keys = tables.author_keys
 class SqlAuthors:
     """`AuthorStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._audit_keys = keys
 
     async def add(self, key: AuthorKey, *, entry: AuditEntry) -> None:
         def write(connection: Connection) -> None:
@@ -31,7 +33,7 @@ class SqlAuthors:
             if known is not None:
                 raise Conflict(f"the key {key.id} is registered already, of author '{known}'")
             connection.execute(insert(_keys).values(_values(key)))
-            connection.execute(insert(tables.audit).values(audit.row(entry)))
+            audit.append(connection, [entry], keys=self._audit_keys)
 
         await self._database.write(write)
 
@@ -58,7 +60,7 @@ class SqlAuthors:
         def write(connection: Connection) -> list[AuthorKey]:
             revoked = [_key(row) for row in connection.execute(change).mappings().all()]
             if revoked:
-                connection.execute(insert(tables.audit).values(audit.row(entry)))
+                audit.append(connection, [entry], keys=self._audit_keys)
             return revoked
 
         return await self._database.write(write)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, insert, select
+from sqlalchemy import Connection, Select, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from hengio.errors import Conflict, NotFound
 from hengio.model.audit import AuditEntry
 from hengio.model.channel import Channel, ChannelChange, Channels
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import audit, tables
 from hengio.storage.sql.database import Database
 
@@ -21,8 +22,9 @@ _changes = tables.module_channels
 class SqlChannels:
     """`ChannelStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._audit_keys = keys
 
     async def of(self, name: str) -> Channels:
         return channels(await self._found(latest(name))).get(name, Channels())
@@ -42,13 +44,13 @@ class SqlChannels:
 
     async def add(self, changes: Sequence[ChannelChange], *, entry: AuditEntry) -> None:
         values = [msgspec.structs.asdict(change) for change in changes]
+
+        def write(connection: Connection) -> None:
+            connection.execute(insert(_changes), values)
+            audit.append(connection, [entry], keys=self._audit_keys)
+
         try:
-            await self._database.write(
-                lambda connection: (
-                    connection.execute(insert(_changes), values),
-                    connection.execute(insert(tables.audit).values(audit.row(entry))),
-                )
-            )
+            await self._database.write(write)
         except IntegrityError as error:
             name = changes[0].name
             raise Conflict(

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hengio.model.audit import AuditEntry
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import revisions, tables
 from hengio.storage.sql.database import Database
 from hengio.storage.vault import ConnectionRow, Sealer, Stored
@@ -19,14 +20,15 @@ _connections = tables.connections
 class SqlConnections:
     """`ConnectionStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._keys = keys
 
     async def put(self, row: ConnectionRow, *, entry: AuditEntry, seal: Sealer | None = None) -> None:
-        await self._database.write(lambda connection: _put(connection, row, entry, seal))
+        await self._database.write(lambda connection: _put(connection, row, entry, keys=self._keys, seal=seal))
 
     async def delete(self, name: str, *, entry: AuditEntry) -> bool:
-        return await self._database.write(lambda connection: _delete(connection, name, entry))
+        return await self._database.write(lambda connection: _delete(connection, name, entry, keys=self._keys))
 
     async def find(self, name: str) -> ConnectionRow | None:
         query = select(_connections).where(_connections.c.name == name)
@@ -42,8 +44,10 @@ def rows(connection: Connection) -> Iterator[ConnectionRow]:
     return map(_row, connection.execute(select(_connections).order_by(_connections.c.name)).mappings().all())
 
 
-def _put(connection: Connection, row: ConnectionRow, entry: AuditEntry, seal: Sealer | None) -> None:
-    sealing = revisions.changing(connection, entry)
+def _put(
+    connection: Connection, row: ConnectionRow, entry: AuditEntry, *, keys: AuditKeys, seal: Sealer | None
+) -> None:
+    sealing = revisions.changing(connection, entry, keys=keys)
     if seal is not None:
         row = replace(row, stored=seal(sealing))
     values = _values(row)
@@ -53,10 +57,10 @@ def _put(connection: Connection, row: ConnectionRow, entry: AuditEntry, seal: Se
         revisions.hold(connection, str(row.stored.key_id))
 
 
-def _delete(connection: Connection, name: str, entry: AuditEntry) -> bool:
+def _delete(connection: Connection, name: str, entry: AuditEntry, *, keys: AuditKeys) -> bool:
     if connection.execute(select(_connections.c.name).where(_connections.c.name == name)).first() is None:
         return False
-    revisions.changing(connection, entry)
+    revisions.changing(connection, entry, keys=keys)
     return connection.execute(delete(_connections).where(_connections.c.name == name)).rowcount > 0
 
 

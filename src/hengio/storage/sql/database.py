@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from hengio.clock import Micros
+from hengio.storage.chain import AuditKeys
 from hengio.storage.protocol import Answer, Entry
 from hengio.storage.schedules import Decide, Decided
 
@@ -41,6 +42,8 @@ class Database(Protocol):
         """An SQL expression for the database's own clock, in microseconds since 1970."""
         ...
 
-    async def open(self) -> None: ...
+    async def open(self, keys: AuditKeys) -> None:
+        """Connect and bring the tables up to date; what was audited by a release before the chain is linked."""
+        ...
 
     async def close(self) -> None: ...

@@ -17,6 +17,7 @@ from hengio.model.grant import Grant
 from hengio.model.module import Module, ModuleFacts
 from hengio.model.reference import is_reference, named
 from hengio.model.signature import Signature
+from hengio.storage.chain import AuditKeys
 from hengio.storage.modules import EVERY_MODULE, ModuleFilter, taken
 from hengio.storage.sql import audit, tables
 from hengio.storage.sql import channels as pointers
@@ -32,14 +33,15 @@ _MOST_LISTED = 30
 class SqlModules:
     """`ModuleStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._audit_keys = keys
 
     async def add(self, module: Module, *, entry: AuditEntry | None = None) -> Module:
         try:
-            return await self._database.write(lambda connection: _add(connection, module, entry))
+            return await self._database.write(lambda connection: _add(connection, module, entry, self._audit_keys))
         except IntegrityError:  # somebody else registered that version meanwhile
-            return await self._database.write(lambda connection: _add(connection, module, entry))
+            return await self._database.write(lambda connection: _add(connection, module, entry, self._audit_keys))
 
     async def find(self, reference: str) -> Module:
         if not is_reference(reference):
@@ -91,7 +93,7 @@ class SqlModules:
         def write(connection: Connection) -> None:
             if not connection.execute(delete(_modules).where(_modules.c.id == module_id)).rowcount:
                 raise NotFound(f"there is no module '{module_id}'")
-            _audit(connection, entry)
+            _audit(connection, entry, self._audit_keys)
 
         await self._database.write(write)
 
@@ -102,7 +104,7 @@ class SqlModules:
             row = connection.execute(change).mappings().first()
             if row is None:
                 raise NotFound(f"there is no module '{module_id}'")
-            _audit(connection, entry)
+            _audit(connection, entry, self._audit_keys)
             return _module(row)
 
         return await self._database.write(write)
@@ -151,17 +153,17 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(every[:_MOST_LISTED]) + more or "none"
 
 
-def _audit(connection: Connection, entry: AuditEntry | None) -> None:
+def _audit(connection: Connection, entry: AuditEntry | None, keys: AuditKeys) -> None:
     if entry is not None:
-        connection.execute(insert(tables.audit).values(audit.row(entry)))
+        audit.append(connection, [entry], keys=keys)
 
 
-def _add(connection: Connection, module: Module, entry: AuditEntry | None) -> Module:
+def _add(connection: Connection, module: Module, entry: AuditEntry | None, keys: AuditKeys) -> Module:
     query = select(_modules).where(_modules.c.name == module.name, _modules.c.version == module.version)
     known = connection.execute(query).mappings().first()
     if known is None:
         connection.execute(insert(_modules).values(_values(module)))
-        _audit(connection, entry)
+        _audit(connection, entry, keys)
         return module
     if known["digest"] != module.digest:
         raise taken(module.reference)

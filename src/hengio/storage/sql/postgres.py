@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hengio.clock import Micros
 from hengio.errors import Refused, Unavailable
+from hengio.storage.chain import AuditKeys
 from hengio.storage.protocol import Answer, Blocked, Entry
 from hengio.storage.schedules import Decide, Decided
 from hengio.storage.sql import postgres_firing, upgrade
@@ -76,7 +77,7 @@ class PostgresDatabase:
     def now(self) -> str:
         return sql.NOW
 
-    async def open(self) -> None:
+    async def open(self, keys: AuditKeys) -> None:
         try:
             self._pool = await asyncpg.create_pool(
                 self._dsn,
@@ -87,7 +88,7 @@ class PostgresDatabase:
             )
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise self._unavailable(error) from error
-        await self.write(_migrate)
+        await self.write(lambda connection: _migrate(connection, keys))
 
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """A connection of the cold paths: both kinds read the URL, TLS parameters included, as asyncpg does."""
@@ -186,7 +187,7 @@ def _is_away(error: BaseException | None) -> bool:
     return isinstance(error, _AWAY)
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, keys: AuditKeys) -> None:
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # whoever migrates is waited for
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_FOR_MIGRATION})")
-    upgrade.to_head(connection)
+    upgrade.to_head(connection, keys)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, func, select, update
 
 from hengio.model.audit import AuditEntry
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import audit, tables
 from hengio.storage.vault import Sealing
 
@@ -13,10 +14,11 @@ _SEALED = (tables.variables, tables.connections, tables.webhooks)
 _IS_VAULT = _revisions.c.name == tables.VAULT
 
 
-def changing(connection: Connection, entry: AuditEntry) -> Sealing:
-    """Count the revision up, which also makes every other change wait for the end of this transaction; audit it."""
+def changing(connection: Connection, entry: AuditEntry, *, keys: AuditKeys, key_id: str | None = None) -> Sealing:
+    """Count the revision up, which also makes every other change wait for the end of this transaction; audit it, with
+    `key_id` under that key."""
     count_up(connection)
-    connection.execute(insert(tables.audit), [audit.row(entry)])
+    audit.append(connection, [entry], keys=keys, key_id=key_id)
     return sealing(connection)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 from hengio import codec
 from hengio.clock import Micros
 from hengio.errors import Corrupt, Unavailable
+from hengio.storage.chain import AuditKeys
 from hengio.storage.protocol import Answer, Entry
 from hengio.storage.schedules import Decide, Decided
 from hengio.storage.sql import rows, sqlite_firing, upgrade
@@ -47,8 +48,8 @@ class SqliteDatabase:
     def now(self) -> str:
         return sql.NOW
 
-    async def open(self) -> None:
-        await self._on(self._writer, self._prepare)
+    async def open(self, keys: AuditKeys) -> None:
+        await self._on(self._writer, lambda: self._prepare(keys))
 
     async def close(self) -> None:
         for thread, engine in ((self._reader, self._read_engine), (self._writer, self._write_engine)):
@@ -97,7 +98,7 @@ class SqliteDatabase:
             connect_args={"check_same_thread": False, "cached_statements": 256, "timeout": 30.0},
         )
 
-    def _prepare(self) -> None:
+    def _prepare(self, keys: AuditKeys) -> None:
         connection = self._write_engine.connect()
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
@@ -105,7 +106,7 @@ class SqliteDatabase:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
             raw.execute(f"PRAGMA {pragma}")
         with self._transaction():
-            upgrade.to_head(connection)
+            upgrade.to_head(connection, keys)
         connection.close()
 
     @contextmanager

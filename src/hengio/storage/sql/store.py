@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from hengio import address
 from hengio.errors import Refused
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql.audit import SqlAudit
 from hengio.storage.sql.authors import SqlAuthors
 from hengio.storage.sql.calls import SqlCalls
@@ -32,25 +33,26 @@ SQLITE = "sqlite:///"
 class SqlStorage:
     """`Storage` on one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._keys = keys
         self.executions = SqlExecutions(database)
         self.interventions = SqlInterventions(database)
         self.circuits = SqlCircuits(database)
         self.jobs = SqlJobs(database)
         self.schedules = SqlSchedules(database)
-        self.modules = SqlModules(database)
-        self.channels = SqlChannels(database)
-        self.authors = SqlAuthors(database)
+        self.modules = SqlModules(database, keys)
+        self.channels = SqlChannels(database, keys)
+        self.authors = SqlAuthors(database, keys)
         self.calls = SqlCalls(database)
-        self.audit = SqlAudit(database)
-        self.variables = SqlVariables(database)
-        self.connections = SqlConnections(database)
-        self.vault = SqlVault(database)
-        self.webhooks = SqlWebhooks(database)
+        self.audit = SqlAudit(database, keys)
+        self.variables = SqlVariables(database, keys)
+        self.connections = SqlConnections(database, keys)
+        self.vault = SqlVault(database, keys)
+        self.webhooks = SqlWebhooks(database, keys)
 
     async def open(self) -> None:
-        await self._database.open()
+        await self._database.open(self._keys)
 
     async def check(self) -> None:
         await self._database.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
@@ -59,15 +61,16 @@ class SqlStorage:
         await self._database.close()
 
 
-def open_storage(url: str) -> SqlStorage:
-    """Storage at `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`; not yet connected.
+def open_storage(url: str, keys: AuditKeys) -> SqlStorage:
+    """Storage at `sqlite:///path/to/file.db` or `postgresql://user:password@host/name`; not yet connected. `keys`
+    seal what is audited.
 
     Raises `Refused` for a URL that cannot be one, and shows nothing of it.
     """
     if url.startswith(SQLITE) and url != SQLITE:
         from hengio.storage.sql.sqlite import SqliteDatabase
 
-        return SqlStorage(SqliteDatabase(Path(url.removeprefix(SQLITE))))
+        return SqlStorage(SqliteDatabase(Path(url.removeprefix(SQLITE))), keys)
     address.server(url, what="database_url")
     try:
         parsed = make_url(url)
@@ -77,6 +80,6 @@ def open_storage(url: str) -> SqlStorage:
         case "postgresql":
             from hengio.storage.sql.postgres import PostgresDatabase
 
-            return SqlStorage(PostgresDatabase(url))
+            return SqlStorage(PostgresDatabase(url), keys)
         case other:
             raise Refused(f"Hengio does not keep its state in '{other}'", hint="use sqlite or postgresql")

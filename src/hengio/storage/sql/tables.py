@@ -259,6 +259,22 @@ audit = Table(
     Column("execution_id", Text, index=True),
     Column("step_id", Text),
     Column("detail", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False, unique=True),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("seal", Text, nullable=False),
+)
+
+# One row: where the chain of audit entries ends. Whoever adds an entry holds it.
+audit_end = Table(
+    "audit_end",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("key_id", Text),
+    Column("seal", Text, nullable=False),
 )
 
 modules = Table(

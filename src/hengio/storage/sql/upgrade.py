@@ -8,11 +8,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hengio.errors import Conflict
+from hengio.storage.chain import AuditKeys
 
-HEAD = "0009"
+HEAD = "0010"
 
 
-def to_head(connection: Connection) -> None:
+def to_head(connection: Connection, keys: AuditKeys) -> None:
     """Apply what is missing, inside the caller's transaction. A database of a later release is a `Conflict`."""
     if current(connection) == HEAD:
         return
@@ -24,6 +25,7 @@ def to_head(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    config.attributes["audit_keys"] = keys
     try:
         alembic_upgrade(config, "head")
     except CommandError as error:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from hengio.model.audit import AuditEntry
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import revisions, tables
 from hengio.storage.sql.database import Database
 from hengio.storage.vault import Sealer, Stored, VariableRow
@@ -19,14 +20,15 @@ _variables = tables.variables
 class SqlVariables:
     """`VariableStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._keys = keys
 
     async def put(self, row: VariableRow, *, entry: AuditEntry, seal: Sealer | None = None) -> None:
-        await self._database.write(lambda connection: _put(connection, row, entry, seal))
+        await self._database.write(lambda connection: _put(connection, row, entry, keys=self._keys, seal=seal))
 
     async def delete(self, name: str, *, job_id: str | None, entry: AuditEntry) -> bool:
-        return await self._database.write(lambda connection: _delete(connection, name, job_id, entry))
+        return await self._database.write(lambda connection: _delete(connection, name, job_id, entry, keys=self._keys))
 
     async def find(self, name: str, *, job_id: str | None) -> VariableRow | None:
         query = select(_variables).where(_is(name, job_id))
@@ -43,8 +45,8 @@ def rows(connection: Connection) -> Iterator[VariableRow]:
     return map(_row, found)
 
 
-def _put(connection: Connection, row: VariableRow, entry: AuditEntry, seal: Sealer | None) -> None:
-    sealing = revisions.changing(connection, entry)
+def _put(connection: Connection, row: VariableRow, entry: AuditEntry, *, keys: AuditKeys, seal: Sealer | None) -> None:
+    sealing = revisions.changing(connection, entry, keys=keys)
     if seal is not None:
         row = replace(row, stored=seal(sealing))
     values = _values(row)
@@ -54,10 +56,10 @@ def _put(connection: Connection, row: VariableRow, entry: AuditEntry, seal: Seal
         revisions.hold(connection, str(row.stored.key_id))
 
 
-def _delete(connection: Connection, name: str, job_id: str | None, entry: AuditEntry) -> bool:
+def _delete(connection: Connection, name: str, job_id: str | None, entry: AuditEntry, *, keys: AuditKeys) -> bool:
     if connection.execute(select(_variables.c.name).where(_is(name, job_id))).first() is None:
         return False
-    revisions.changing(connection, entry)
+    revisions.changing(connection, entry, keys=keys)
     return connection.execute(delete(_variables).where(_is(name, job_id))).rowcount > 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, update
 
 from hengio.model.audit import AuditEntry
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import connections, revisions, tables, variables, webhooks
 from hengio.storage.sql.database import Database
 from hengio.storage.vault import ConnectionRow, Place, Sealing, Stored, VariableRow, VaultRows
@@ -16,8 +17,9 @@ from hengio.storage.webhooks import WebhookRow
 class SqlVault:
     """`VaultStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._keys = keys
 
     async def revision(self) -> int:
         return await self._database.read(revisions.revision)
@@ -29,7 +31,11 @@ class SqlVault:
         return await self._database.read(revisions.sealing)
 
     async def reseal(self, key_id: str, change: Callable[[Place, Stored], Stored], *, entry: AuditEntry) -> int:
-        return await self._database.write(lambda connection: _reseal(connection, key_id, change, entry))
+        def write(connection: Connection) -> int:
+            revisions.changing(connection, entry, keys=self._keys, key_id=key_id)
+            return _reseal(connection, key_id, change)
+
+        return await self._database.write(write)
 
 
 def _read(connection: Connection) -> VaultRows:
@@ -45,8 +51,7 @@ def _read(connection: Connection) -> VaultRows:
             return found
 
 
-def _reseal(connection: Connection, key_id: str, change: Callable[[Place, Stored], Stored], entry: AuditEntry) -> int:
-    revisions.changing(connection, entry)
+def _reseal(connection: Connection, key_id: str, change: Callable[[Place, Stored], Stored]) -> int:
     found: list[VariableRow | ConnectionRow | WebhookRow] = [
         *variables.rows(connection),
         *connections.rows(connection),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from hengio.model.audit import AuditEntry
+from hengio.storage.chain import AuditKeys
 from hengio.storage.sql import audit, jobs, revisions, tables
 from hengio.storage.sql.database import Database
 from hengio.storage.vault import Sealer, Sealing, Stored
@@ -28,14 +29,25 @@ _CALLED = (
 class SqlWebhooks:
     """`WebhookStore` on SQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keys: AuditKeys) -> None:
         self._database = database
+        self._keys = keys
 
     async def add(self, row: WebhookRow, *, entry: AuditEntry, seal: Sealer) -> bool:
-        return await self._database.write(lambda connection: _add(connection, row, entry, seal))
+        def write(connection: Connection) -> bool:
+            if not _add(connection, row, seal):
+                return False
+            audit.append(connection, [entry], keys=self._keys)
+            return True
+
+        return await self._database.write(write)
 
     async def replace(self, row: WebhookRow, *, entry: AuditEntry, seal: Sealer) -> None:
-        await self._database.write(lambda connection: _replace(connection, row, entry, seal))
+        def write(connection: Connection) -> None:
+            _replace(connection, row, seal)
+            audit.append(connection, [entry], keys=self._keys)
+
+        await self._database.write(write)
 
     async def find(self, job_id: str) -> WebhookRow | None:
         return await self._database.read(lambda connection: _find(connection, job_id))
@@ -57,26 +69,25 @@ def rows(connection: Connection) -> Iterator[WebhookRow]:
     return map(_row, connection.execute(select(_webhooks).order_by(_webhooks.c.job_id)).mappings().all())
 
 
-def _add(connection: Connection, row: WebhookRow, entry: AuditEntry, seal: Sealer) -> bool:
+def _add(connection: Connection, row: WebhookRow, seal: Sealer) -> bool:
     if _find(connection, row.job_id) is not None:
         return False
     revisions.count_up(connection)  # whoever was before us ends first
     if _find(connection, row.job_id) is not None:
         return False
-    _insert(connection, row, entry, sealing=revisions.sealing(connection), seal=seal)
+    _insert(connection, row, sealing=revisions.sealing(connection), seal=seal)
     return True
 
 
-def _replace(connection: Connection, row: WebhookRow, entry: AuditEntry, seal: Sealer) -> None:
+def _replace(connection: Connection, row: WebhookRow, seal: Sealer) -> None:
     revisions.count_up(connection)
     connection.execute(delete(_webhooks).where(_webhooks.c.job_id == row.job_id))
-    _insert(connection, row, entry, sealing=revisions.sealing(connection, but=_webhooks), seal=seal)
+    _insert(connection, row, sealing=revisions.sealing(connection, but=_webhooks), seal=seal)
 
 
-def _insert(connection: Connection, row: WebhookRow, entry: AuditEntry, *, sealing: Sealing, seal: Sealer) -> None:
+def _insert(connection: Connection, row: WebhookRow, *, sealing: Sealing, seal: Sealer) -> None:
     row = replace(row, stored=seal(sealing))
     connection.execute(insert(_webhooks).values(_values(row)))
-    connection.execute(insert(tables.audit), [audit.row(entry)])
     if row.stored.key_id not in (None, sealing.key_id):
         revisions.hold(connection, str(row.stored.key_id))
 
