@@ -146,6 +146,20 @@ class ServerSettings(Area):
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
 
+class PeopleSettings(Area):
+    """How people log in, and how long that counts."""
+
+    session_hours: float = Field(12.0, gt=0, le=24 * 90, description="how long a login lasts")
+    access_minutes: float = Field(15.0, gt=0, le=60, description="how long a bearer token counts until it is refreshed")
+    password_least: int = Field(12, ge=8, le=64, description="letters that a password has at least")
+    login_attempts: int = Field(10, ge=1, description="failed logins of one account in login_minutes, at most")
+    address_attempts: int = Field(50, ge=1, description="failed logins from one address in login_minutes, at most")
+    login_minutes: float = Field(15.0, gt=0, description="how long failed logins are remembered")
+    argon2_memory_mb: int = Field(64, ge=1, le=4096, description="MiB that hashing a password takes (Argon2id)")
+    argon2_passes: int = Field(3, ge=1, le=100, description="passes over that memory")
+    argon2_lanes: int = Field(4, ge=1, le=64, description="lanes of that memory")
+
+
 class LogSettings(Area):
     """What is logged, to standard error."""
 
@@ -182,6 +196,7 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     circuits: CircuitSettings = CircuitSettings()
     server: ServerSettings = ServerSettings()
+    people: PeopleSettings = PeopleSettings()
     log: LogSettings = LogSettings()
     variables: dict[str, Any] = Field(default_factory=dict, description="variables that jobs may use as ${NAME}")
     connections: dict[str, SecretStr] = Field(

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from tests.support.people import CHEAP
 from tests.support.processes import Child, serving_hengio
 
 LONG_SECONDS = 90.0
@@ -33,6 +34,7 @@ class Installation:
             "HENGIO_NETWORK__ALLOW": '["127.0.0.0/8"]',
             "TMPDIR": str(self.aside),
             "COLUMNS": "200",
+            **CHEAP,
             **environment,
         }
 

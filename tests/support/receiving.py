@@ -10,7 +10,8 @@ from hengio.model.job import Job, Triggers, Webhook
 from hengio.service.receiving import Call, Receipt, Receiver
 from hengio.service.refusals import Refusals
 from hengio.service.webhooks import Access, WebhookService
-from hengio.storage.protocol import AuditStore, Storage, StoredJob
+from hengio.storage.audit import AuditStore
+from hengio.storage.protocol import Storage, StoredJob
 from hengio.vault.known import Known
 from tests.support.builders import a_job
 from tests.support.clock import MovableClock

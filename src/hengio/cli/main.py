@@ -19,8 +19,11 @@ from hengio.cli.commands import (
     executions,
     jobs,
     modules,
+    roles,
     schedules,
     secrets,
+    tokens,
+    users,
     variables,
     webhooks,
 )
@@ -43,6 +46,9 @@ app.add_typer(circuits.app, name="circuit")
 app.add_typer(module_app, name="module")
 app.add_typer(authors.app, name="author")
 app.add_typer(audit.app, name="audit")
+app.add_typer(users.app, name="user")
+app.add_typer(roles.app, name="role")
+app.add_typer(tokens.app, name="token")
 app.add_typer(variables.app, name="variable")
 app.add_typer(connections.app, name="connection")
 app.add_typer(secrets.app, name="secrets")

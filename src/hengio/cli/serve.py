@@ -16,6 +16,7 @@ from hengio.api.app import create_app
 from hengio.api.callers import Bounds, Callers
 from hengio.cli.present import terminal
 from hengio.errors import Unavailable
+from hengio.service.people import FIRST
 from hengio.wiring import process
 from hengio.wiring.embedded import embedded
 
@@ -59,6 +60,8 @@ async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         sockets = [_listen(host, port)]
+        if (password := await system.people.users.first()) is not None:
+            _show_first(password)
         bound = sockets[0].getsockname()
         terminal(beside=True).print(f"Hengio listens on http://{bound[0]}:{bound[1]}")
         await server.serve(sockets=sockets)
@@ -68,6 +71,14 @@ async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
 def _bounds(server: settings.ServerSettings, *, files: int) -> Bounds:
     """Half of the files that may be open are left to the work, whatever callers do."""
     return Bounds(connections=min(server.connections, max(1, files // 2)), head_seconds=server.head_seconds)
+
+
+def _show_first(password: str) -> None:
+    """Once, to the terminal: it is kept nowhere, and the log never has it."""
+    console = terminal(beside=True)
+    console.print(f"The first user is {FIRST}, and their password is")
+    console.print(f"\n    {password}\n", markup=False)
+    console.print("It is not shown again; `hengio user password` sets another.", markup=False)
 
 
 def _listen(host: str, port: int) -> socket.socket:

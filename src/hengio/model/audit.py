@@ -46,12 +46,29 @@ AuditAction = Literal[
     "webhook.regenerated",
     "webhook.refused",
     "audit.chained",
+    "user.created",
+    "user.enabled",
+    "user.disabled",
+    "user.deleted",
+    "user.password_changed",
+    "user.roles_changed",
+    "role.set",
+    "role.deleted",
+    "token.created",
+    "token.revoked",
+    "login.succeeded",
+    "login.failed",
+    "login.limited",
+    "session.ended",
+    "session.reused",
+    "access.denied",
 ]
 """A module asked for what it was not granted; a stored binary is not the registered one; grants of a module changed;
 one that is not signed as it must be was to run; what people did to modules, their channels and their authors' keys;
 what people did to jobs and executions; a variable or a connection changed (never with a value); everything was
 encrypted under another key; what people did to a schedule, and one that can fire no more;
-a job was given a URL or another one; calls of one were refused; the entries of an earlier release were linked."""
+a job was given a URL or another one; calls of one were refused; the entries of an earlier release were linked;
+what was done to users, roles and tokens; how logins ended; what somebody may not do was asked for."""
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

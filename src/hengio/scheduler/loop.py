@@ -11,7 +11,8 @@ from hengio.ids import new_id
 from hengio.log import get_logger
 from hengio.model.audit import AuditEntry
 from hengio.scheduler.firing import Firing
-from hengio.storage.protocol import AuditStore, JobStore
+from hengio.storage.audit import AuditStore
+from hengio.storage.protocol import JobStore
 from hengio.storage.schedules import Decided
 
 log = get_logger("scheduler")

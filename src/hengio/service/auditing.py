@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from hengio.errors import Unavailable
 from hengio.log import get_logger
+from hengio.storage.audit import AuditStore
 from hengio.storage.chain import START, Anchor, AuditKeys, Fault, Verifier
-from hengio.storage.protocol import AuditStore
 
 log = get_logger("audit")
 

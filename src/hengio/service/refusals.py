@@ -9,7 +9,7 @@ from hengio.errors import HengioError, Unavailable
 from hengio.ids import new_id
 from hengio.log import get_logger
 from hengio.model.audit import AuditEntry
-from hengio.storage.protocol import AuditStore
+from hengio.storage.audit import AuditStore
 from hengio.storage.webhooks import Called
 
 log = get_logger("webhooks")

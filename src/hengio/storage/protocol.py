@@ -12,15 +12,15 @@ from typing import Protocol
 from msgspec import Struct
 
 from hengio.clock import Micros
-from hengio.model.audit import AuditEntry
 from hengio.model.call import CallFilter, ModuleCall
 from hengio.model.circuit import Circuit
 from hengio.model.execution import EVERY, FINAL, Execution, ExecutionFilter, ExecutionState, StepRun
 from hengio.model.job import Job, RateLimit
 from hengio.model.outcome import Failure
 from hengio.model.statistics import CallStatistics
-from hengio.storage.chain import Content, End, Link
+from hengio.storage.audit import AuditStore
 from hengio.storage.modules import AuthorStore, ChannelStore, ModuleStore
+from hengio.storage.people import PeopleStore, SessionStore, TokenStore
 from hengio.storage.schedules import ScheduleStore
 from hengio.storage.vault import ConnectionStore, VariableStore, VaultStore
 from hengio.storage.webhooks import WebhookStore
@@ -317,28 +317,6 @@ class CallStore(Protocol):
         ...
 
 
-class AuditStore(Protocol):
-    """Decisions, in the order they were made, each linked to the one before (`storage/chain`)."""
-
-    async def add(self, entries: Sequence[AuditEntry]) -> None:
-        """Those that are there already stay as they are: what may have been written can be added again."""
-        ...
-
-    async def find(
-        self, *, action: str | None = None, execution_id: str | None = None, since: Micros | None = None, limit: int
-    ) -> list[AuditEntry]:
-        """The newest first."""
-        ...
-
-    async def linked(self, *, after: int, limit: int) -> list[tuple[Content, Link]]:
-        """Entries with their places in the chain, in its order, those that follow the one of that number."""
-        ...
-
-    async def end(self) -> End | None:
-        """Where the chain ends; None where somebody took that away."""
-        ...
-
-
 class Storage(Protocol):
     """The database as a whole."""
 
@@ -383,6 +361,15 @@ class Storage(Protocol):
 
     @property
     def webhooks(self) -> WebhookStore: ...
+
+    @property
+    def people(self) -> PeopleStore: ...
+
+    @property
+    def sessions(self) -> SessionStore: ...
+
+    @property
+    def tokens(self) -> TokenStore: ...
 
     async def open(self) -> None:
         """Connect and bring the tables up to date."""

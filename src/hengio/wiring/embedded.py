@@ -36,6 +36,7 @@ from hengio.settings import Settings
 from hengio.storage.protocol import Storage
 from hengio.wiring.modules import ModuleDesk, open_canaries, open_module_desk
 from hengio.wiring.parts import Areas, Parts, open_parts
+from hengio.wiring.people import People, open_people
 from hengio.wiring.scheduling import open_firing
 from hengio.wiring.vault import open_webhooks
 from hengio.worker.attempt import Attempts
@@ -61,6 +62,7 @@ class System:
     schedules: ScheduleService
     receiver: Receiver
     audit_end: EndTeller
+    people: People
     recovered: int
 
 
@@ -119,6 +121,7 @@ async def embedded(
             ScheduleService(storage=storage, firing=firing, clock=clock),
             _receiver(parts, starter, webhooks=webhooks),
             EndTeller(storage.audit),
+            open_people(settings, storage, clock),
             recovered,
         )
         async with _together() as group:

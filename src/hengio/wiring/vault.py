@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from hengio import log
 from hengio.clock import Clock, SystemClock
-from hengio.errors import Unavailable
 from hengio.model.connection import Connection
 from hengio.redaction.redact import Sensitive
 from hengio.service.connections import ConnectionService, connection_of
@@ -21,9 +20,8 @@ from hengio.storage.protocol import Storage
 from hengio.vault.keys import KeyRing
 from hengio.vault.known import Known
 from hengio.vault.masks import Masks
-from hengio.wiring.database import open_database
 from hengio.wiring.keys import open_ring
-from hengio.wiring.reading import reading
+from hengio.wiring.reading import making, reading
 from hengio.wiring.tapes import hidden
 
 
@@ -67,7 +65,7 @@ def given_connections(settings: Settings) -> dict[str, Connection]:
 @asynccontextmanager
 async def vault(settings: Settings, *, make: bool = False) -> AsyncIterator[Vault]:
     """For commands. Raises `NotFound` where no embedded database is yet, unless `make` makes one."""
-    async with _making(settings) if make else reading(settings) as storage:
+    async with making(settings) if make else reading(settings) as storage:
         clock, ring = SystemClock(), open_ring(settings)
         yield Vault(
             settings,
@@ -77,22 +75,6 @@ async def vault(settings: Settings, *, make: bool = False) -> AsyncIterator[Vaul
             ConnectionService(storage=storage, ring=ring, clock=clock),
             WebhookService(storage=storage, ring=ring, clock=clock),
         )
-
-
-@asynccontextmanager
-async def _making(settings: Settings) -> AsyncIterator[Storage]:
-    if (file := settings.database_file) is not None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"{file.parent} cannot be used: {error.strerror}") from error
-    storage = open_database(settings)
-    try:
-        await storage.open()
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _texts(values: Sequence[Sensitive]) -> Iterator[str]:

@@ -22,7 +22,9 @@ from hengio.storage.sql.executions import SqlExecutions
 from hengio.storage.sql.interventions import SqlInterventions
 from hengio.storage.sql.jobs import SqlJobs
 from hengio.storage.sql.modules import SqlModules
+from hengio.storage.sql.people import SqlPeople
 from hengio.storage.sql.schedules import SqlSchedules
+from hengio.storage.sql.sessions import SqlSessions, SqlTokens
 from hengio.storage.sql.variables import SqlVariables
 from hengio.storage.sql.vault import SqlVault
 from hengio.storage.sql.webhooks import SqlWebhooks
@@ -50,6 +52,9 @@ class SqlStorage:
         self.connections = SqlConnections(database, keys)
         self.vault = SqlVault(database, keys)
         self.webhooks = SqlWebhooks(database, keys)
+        self.people = SqlPeople(database, keys)
+        self.sessions = SqlSessions(database, keys)
+        self.tokens = SqlTokens(database, keys)
 
     async def open(self) -> None:
         await self._database.open(self._keys)

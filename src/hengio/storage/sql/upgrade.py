@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from hengio.errors import Conflict
 from hengio.storage.chain import AuditKeys
 
-HEAD = "0010"
+HEAD = "0011"
 
 
 def to_head(connection: Connection, keys: AuditKeys) -> None:
