@@ -137,6 +137,9 @@ class ServerSettings(Area):
         1000, ge=1, le=30_000, description="connections of callers that are open at the same time, at most"
     )
     head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to send the head of a request")
+    cors_origins: list[str] = Field(
+        default_factory=list, description="sites whose pages may use the API with a bearer token, such as https://a.b"
+    )
     webhook_body_kb: int = Field(1024, ge=1, le=1024, description="KiB of the body of a webhook's call, at most")
 
     @property

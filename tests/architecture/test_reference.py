@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from hengio import errors
 from hengio.api.metrics import audit_family, families, fire_families, module_families, webhook_family
+from hengio.api.table import ENDPOINTS
 from hengio.cli.main import app
 from hengio.definition.configs import (
     CONFIGS,
@@ -110,6 +111,7 @@ def definition_fields() -> set[str]:
         ("cli.md", commands()),
         ("metrics.md", metrics()),
         ("audit.md", set(get_args(AuditAction))),
+        ("api.md", {f"{row.method} {row.path}" for row in ENDPOINTS}),
     ],
 )
 def test_a_reference_page_has_a_heading_for_everything_and_nothing_else(page: str, known: set[str]) -> None:

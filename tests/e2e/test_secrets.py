@@ -26,7 +26,8 @@ NUMBER = 918273645546372
 PASSWORD = "p4ssw0rd of:the@connection"
 REFERENCE = "r3ference-by-the-settings"
 KEY = bytes(range(7, 39))
-PLANTED = [TOKEN, OWN, DEEP, str(NUMBER), PASSWORD, REFERENCE, KEY.hex(), base64.b64encode(KEY).decode()]
+LOGIN = "l0gin-of-a-user"
+PLANTED = [TOKEN, OWN, DEEP, str(NUMBER), PASSWORD, REFERENCE, LOGIN, KEY.hex(), base64.b64encode(KEY).decode()]
 
 SAYS = """
 (module
@@ -151,7 +152,12 @@ def leaked(tmp_path_factory: pytest.TempPathFactory) -> Installation:
         where = here.folder / "tapes" / f"{call['execution_id']}-{call['step_id']}"
         where.parent.mkdir(exist_ok=True)
         here.hengio("module", "tape", call["execution_id"], call["step_id"], "-o", where, code=None)
+    here.hengio("user", "create", "lan", "--password-file", "-", given=LOGIN)
+    here.hengio("user", "create", LOGIN[:5], "--password-file", "-", "--role", "none", given=LOGIN, code=2)
     for arguments in (
+        ("user", "list", "--json"),
+        ("user", "roles", "lan", "--role", "Admin"),
+        ("audit", "verify", "--json"),
         ("variable", "list", "--json"),
         ("variable", "list", "--job", "leaky"),
         ("variable", "show", "TOKEN"),

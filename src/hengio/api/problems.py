@@ -11,6 +11,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from hengio.errors import (
     HengioError,
     Limited,
     NotFound,
+    Problem,
     Refused,
     TooLarge,
     Unauthenticated,
@@ -55,14 +57,14 @@ def status_of(error: HengioError) -> int:
     return next(STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES)
 
 
-def of(error: HengioError) -> Response:
-    """The answer to who met the error."""
+def of(error: HengioError, *, challenge: str = "Bearer") -> Response:
+    """The answer to who met the error. `challenge` is how somebody would become known (RFC 9110, 11.6.1)."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_failed", code=error.code, error=error.message)
         return problem(status, code=error.code)
     told = {"detail": error.message, "hint": error.hint, "problems": [asdict(one) for one in error.problems]}
-    headers = {"www-authenticate": "Signature"} if status == HTTPStatus.UNAUTHORIZED else {}
+    headers = {"www-authenticate": challenge} if status == HTTPStatus.UNAUTHORIZED else {}
     if isinstance(error, Limited):
         headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
     return problem(status, code=error.code, headers=headers, **told)
@@ -97,5 +99,19 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return problem(error.status_code, headers=dict(error.headers or {}))
 
+    async def unread(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = [Problem(_path(one["loc"]), str(one["msg"])) for one in error.errors()]
+        return of(Refused("the request can not be read", problems=found))
+
     app.add_exception_handler(HengioError, ours)
+    app.add_exception_handler(RequestValidationError, unread)
     app.add_exception_handler(HTTPException, theirs)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """Where in the request: `$.steps[2].name` of its body, or the name of a parameter."""
+    place, *rest = loc
+    if place != "body":
+        return str(rest[-1]) if rest else str(place)
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part[:100]}" for part in rest)

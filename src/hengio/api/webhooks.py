@@ -45,7 +45,7 @@ class WebhookDoor:
         try:
             result, response = await self._answer(request, body)
         except HengioError as error:
-            result, response = error.code, problems.of(error)
+            result, response = error.code, problems.of(error, challenge="Signature")
         except ClientDisconnect:
             self.results["disconnected"] += 1
             return
