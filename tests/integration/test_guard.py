@@ -331,3 +331,14 @@ async def test_people_are_managed_over_http(door: Door) -> None:
     assert {entry["actor"] for entry in entries} == {"user:boss"}
     assert (await door.ask(boss, "GET", "/api/audit/verify")).json()["intact"] is True
     assert DESK.actor not in {entry["actor"] for entry in entries}
+
+
+@pytest.mark.requirement("H8.4")
+async def test_what_was_signed_with_a_secret_that_was_dropped_counts_no_more() -> None:
+    clock, secrets = MovableClock(), [bytes(range(32))]
+    bearer = Bearer(KeyRing(lambda: list(secrets), PURPOSE), clock, 900)
+    token = bearer.made(user_id="u", session_id="s")
+    secrets[:] = [bytes(range(1, 33))]
+    clock.advance(61)
+    assert bearer.session_id(token) is None
+    assert bearer.session_id(bearer.made(user_id="u", session_id="s")) == "s"

@@ -52,6 +52,7 @@ async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
                 ws="none",
                 log_config=None,
                 access_log=False,  # whose lines have the URLs of webhooks
+                server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=ANSWER_SECONDS,
             )

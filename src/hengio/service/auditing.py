@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from hengio.errors import Unavailable
+from hengio.errors import HengioError
 from hengio.log import get_logger
 from hengio.storage.audit import AuditStore
 from hengio.storage.chain import START, Anchor, AuditKeys, Fault, Verifier
@@ -70,10 +70,10 @@ class EndTeller:
             await asyncio.sleep(every_seconds)
 
     async def tell(self) -> None:
-        """Look once. A database that is away is asked again later."""
+        """Look once. A database that can not be read is asked again later."""
         try:
             end = await self.store.end()
-        except Unavailable:
+        except HengioError:
             return
         if end is not None and end.sequence != self.sequence:
             if end.sequence < self.sequence:

@@ -5,7 +5,7 @@ They name a session, which is looked up each time: what they say counts only whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -18,6 +18,7 @@ PURPOSE = "hengio bearer tokens"
 _ALGORITHMS = ["HS256"]
 _ISSUER = "hengio"
 _LONGEST = 4096
+_LOOK_SECONDS = 60.0
 _SKEW_SECONDS = 10
 """How far the clocks of two servers may be apart."""
 
@@ -29,9 +30,11 @@ class Bearer:
     ring: KeyRing
     clock: Clock
     seconds: int
+    _read_at: list[float] = field(default_factory=list)
 
     def made(self, *, user_id: str, session_id: str) -> str:
         """A token for that session, as of now."""
+        self._look()
         now, key = self.clock.now() // SECOND, self.ring.current
         claims = {"iss": _ISSUER, "sub": user_id, "sid": session_id, "iat": now, "exp": now + self.seconds}
         return jwt.encode({"alg": _ALGORITHMS[0], "kid": key.id}, claims, _key(key), algorithms=_ALGORITHMS)
@@ -55,12 +58,20 @@ class Bearer:
         return found if isinstance(found, str) else None
 
     def _key_of(self, given: GuestProtocol) -> OctKey:
+        self._look()
         headers: dict[str, object] = given.headers()
         named = headers.get("kid")
         key = self.ring.known(named) if isinstance(named, str) else None
         if key is None:
             raise ValueError("no key of this installation")
         return _key(key)
+
+    def _look(self) -> None:
+        """Read the secrets again once a minute: what was signed with one that a rotation dropped counts no more."""
+        now = self.clock.monotonic()
+        if not self._read_at or now - self._read_at[0] > _LOOK_SECONDS:
+            self.ring.reload()
+            self._read_at[:] = [now]
 
 
 def _key(key: Key) -> OctKey:

@@ -18,7 +18,7 @@ class Passwords:
     def __init__(self, *, memory_mb: int, passes: int, lanes: int) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_mb << 10, parallelism=lanes)
         self._turn = asyncio.Semaphore(_AT_ONCE)
-        self._nobody = self._hasher.hash(random_password())
+        self._nobody = ""
         self.checks = 0
 
     async def hashed(self, password: str) -> str:
@@ -29,7 +29,8 @@ class Passwords:
     async def matches(self, hashed: str | None, password: str) -> bool:
         """Whether it is the password of that hash. Without a hash it never is, which takes as long to say: every answer
         costs exactly one check."""
-        known = self._nobody if hashed is None else hashed
+        nobody = await self._hash_of_nobody()
+        known = nobody if hashed is None else hashed
         async with self._turn:
             self.checks += 1
             found = await asyncio.to_thread(self._check, known, password)
@@ -38,6 +39,12 @@ class Passwords:
     def is_old(self, hashed: str) -> bool:
         """Whether it was made with other parameters."""
         return self._hasher.check_needs_rehash(hashed)
+
+    async def _hash_of_nobody(self) -> str:
+        """Made at the first check, whoever that is of: processes that check none do not pay for it."""
+        if not self._nobody:
+            self._nobody = await self.hashed(random_password())
+        return self._nobody
 
     def _check(self, hashed: str, password: str) -> bool:
         try:
