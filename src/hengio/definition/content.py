@@ -133,13 +133,13 @@ def _check_database(config: dict[str, Any], findings: Findings, path: str) -> No
 def _check_file(config: dict[str, Any], findings: Findings, path: str) -> None:
     operation, target = config.get("operation"), config.get("to")
     sources = [name for name in ("data_source", "sheets") if config.get(name) is not None]
-    if operation in {"read", "convert"} and sources:
+    if operation in ("read", "convert") and sources:  # a tuple: what is no text need not have a hash
         findings.error(f"{path}.{sources[0]}", f"`{sources[0]}` is for writing", 'set `operation` to "write"')
     if operation == "write" and len(sources) != 1:
         findings.error(path, "writing takes its rows from `data_source` or from `sheets`: exactly one of them")
     if operation == "convert" and target is None:
         findings.error(path, "converting needs `to`, the file to write", '"to": {"path": …, "format": …}')
-    if operation in {"read", "write"} and target is not None:
+    if operation in ("read", "write") and target is not None:
         findings.error(f"{path}.to", "`to` is for converting", 'set `operation` to "convert"')
     if operation == "convert" and config.get("columns") is not None:
         findings.error(f"{path}.columns", "the columns of a conversion stand in `to`", "write `to.columns`")

@@ -76,3 +76,8 @@ def test_a_good_file_step_is_valid(config: dict[str, Any]) -> None:
 )
 def test_what_cannot_be_meant_is_told_at_its_place(config: dict[str, Any], path: str, message: str) -> None:
     assert [(each.path, each.message) for each in judged(**config).errors] == [(f"$.steps[0].config{path}", message)]
+
+
+@pytest.mark.parametrize("operation", [["read"], {"read": 1}, 5, None])
+def test_an_operation_that_is_no_text_is_told_like_any_other(operation: object) -> None:
+    assert [error.path for error in judged(operation=operation).errors] == ["$.steps[0].config.operation"]
