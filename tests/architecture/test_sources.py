@@ -17,6 +17,7 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager"
 # What may be longer, and why.
 LONG = {
     "src/hengio/storage/sql/migrations/versions/0001_first_tables.py:upgrade": "one list of tables, read from the top",
+    "src/hengio/storage/sql/tables.py": "every table, once, in one place",
     "src/hengio/wiring/embedded.py:embedded": "part after part, in the order they start",
 }
 

@@ -69,13 +69,7 @@ def create_app(system: System) -> FastAPI:
     audit.install(app, system.storage.audit, open_ring(system.settings, AUDIT))
     door = WebhookDoor(system.receiver, most_bytes=system.settings.server.webhook_body_kb << 10)
     app.router.routes.append(door.route)
-    metrics = Metrics(
-        system.sandbox,
-        system.schedules.firing.statistics,
-        door.results,
-        system.canaries.statistics,
-        audit=system.audit_end,
-    )
+    metrics = _metrics(system, door)
 
     @app.get("/metrics")
     async def numbers() -> Response:
@@ -83,3 +77,14 @@ def create_app(system: System) -> FastAPI:
         return Response(metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return app
+
+
+def _metrics(system: System, door: WebhookDoor) -> Metrics:
+    """The numbers of the running parts."""
+    return Metrics(
+        system.sandbox,
+        system.schedules.firing.statistics,
+        door.results,
+        system.canaries.statistics,
+        audit=system.audit_end,
+    )
