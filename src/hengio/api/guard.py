@@ -138,8 +138,9 @@ def _row(method: str, path: str) -> Endpoint:
 
 
 async def _with_body(request: Request, endpoint: Endpoint) -> Request:
-    """The same request with its body, if that is not too large and is JSON. Raises `TooLarge` and `Unsupported`."""
-    if endpoint.most_bytes is None:
+    """The same request with its body, if that is not too large and is JSON. Raises `TooLarge` and `Unsupported`. Of one
+    that only asks nobody waits for a body."""
+    if endpoint.most_bytes is None or endpoint.method == "GET":
         return request
     coming = Body(request.scope, request.receive)
     try:

@@ -61,10 +61,10 @@ async def _serve(chosen: settings.Settings, host: str, port: int) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         sockets = [_listen(host, port)]
-        if (password := await system.people.users.first()) is not None:
-            _show_first(password)
         bound = sockets[0].getsockname()
         terminal(beside=True).print(f"Hengio listens on http://{bound[0]}:{bound[1]}")
+        if (password := await system.people.users.first()) is not None:
+            _show_first(password)
         await server.serve(sockets=sockets)
     return 0
 
